@@ -1,0 +1,1 @@
+"""What Barometer's functions share."""

@@ -1,0 +1,111 @@
+"""Names in Redis, and the declaration of streams and pipes that ``template.yaml`` deploys as one SSM parameter.
+
+Every key of one partition carries the same hash tag, so that one script may touch them all on a Redis cluster.
+Pure: the doors are ``barometer.stores.redis`` and ``barometer.stores.streams``.
+"""
+
+import zlib
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# The counters that promise 2 adds up: accepted = stored + duplicates + rejected + dead + what lies in BOOK_STREAMS.
+BOOKS = ("accepted", "stored", "duplicates", "rejected", "dead")
+BOOK_STREAMS = ("raw", "posts", "scored")
+
+
+def stream_key(stream: str, partition: int) -> str:
+    """The Redis key of a stream's share in one partition."""
+    return f"barometer:{{{partition}}}:{stream}"
+
+
+def counters_key(partition: int) -> str:
+    """The hash of one partition's counters."""
+    return f"barometer:{{{partition}}}:counters"
+
+
+def seen_key(partition: int, stream: str, bucket: int) -> str:
+    """The set of keys written to ``stream`` in one period; the commit script looks in this period and the last."""
+    return f"barometer:{{{partition}}}:seen:{stream}:{bucket}"
+
+
+def partition_of(post_id: str, partitions: int) -> int:
+    """Where a post lives; copies of one post always meet in one partition."""
+    return zlib.crc32(post_id.encode()) % partitions
+
+
+class StreamBound(BaseModel):
+    """How long a stream may get, and what happens then.
+
+    ``refuse`` pauses whoever would write to it (promise 3); ``trim`` drops the oldest, for what may be lost (promise 5).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    maximum_length: Annotated[int, Field(alias="MaximumLength", ge=1)]
+    when_full: Annotated[Literal["refuse", "trim"], Field(alias="WhenFull")] = "refuse"
+
+
+class OnFailure(BaseModel):
+    """The stream that takes a pipe's dead letters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    destination: Annotated[str, Field(alias="Destination")]
+
+
+class DestinationConfig(BaseModel):
+    """Where what cannot be processed goes; without ``OnFailure`` it is dropped and counted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    on_failure: Annotated[OnFailure | None, Field(alias="OnFailure")] = None
+
+
+class Pipe(BaseModel):
+    """One event source mapping: a stream, the function it feeds, and how. Names and meanings are AWS's own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(alias="Name", pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    source: Annotated[str, Field(alias="Source")]
+    function_name: Annotated[str, Field(alias="FunctionName")]
+    targets: Annotated[list[str], Field(alias="Targets")] = []
+    batch_size: Annotated[int, Field(alias="BatchSize", ge=1, le=10_000)] = 100
+    maximum_batching_window_ms: Annotated[
+        int, Field(alias="MaximumBatchingWindowInMilliseconds", ge=0, le=300_000)
+    ] = 0
+    maximum_batching_bytes: Annotated[int, Field(alias="MaximumBatchingBytes", ge=1_000, le=6_000_000)] = 4_000_000
+    parallelization_factor: Annotated[int, Field(alias="ParallelizationFactor", ge=1, le=10)] = 1
+    maximum_retry_attempts: Annotated[int, Field(alias="MaximumRetryAttempts", ge=0, le=10_000)] = 5
+    maximum_record_age_s: Annotated[int, Field(alias="MaximumRecordAgeInSeconds", ge=1, le=604_800)] = 86_400
+    bisect_batch_on_function_error: Annotated[bool, Field(alias="BisectBatchOnFunctionError")] = True
+    function_response_types: Annotated[
+        list[Literal["ReportBatchItemFailures"]], Field(alias="FunctionResponseTypes")
+    ] = ["ReportBatchItemFailures"]
+    destination_config: Annotated[DestinationConfig, Field(alias="DestinationConfig")] = DestinationConfig()
+
+    @property
+    def keeps_books(self) -> bool:
+        """Whether its records are posts, whose every end is counted in ``BOOKS``."""
+        return self.source in BOOK_STREAMS
+
+
+class Deployment(BaseModel):
+    """The pipes parameter: every stream's bound and every pipe."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    streams: Annotated[dict[str, StreamBound], Field(alias="Streams")]
+    pipes: Annotated[list[Pipe], Field(alias="Pipes", min_length=1)]
+
+    @model_validator(mode="after")
+    def _names_are_declared(self) -> "Deployment":
+        names = [pipe.name for pipe in self.pipes]
+        if len(set(names)) != len(names):
+            raise ValueError("two pipes have the same Name")
+        for pipe in self.pipes:
+            for stream in [pipe.source, *pipe.targets]:
+                if stream not in self.streams:
+                    raise ValueError(f"pipe {pipe.name!r} names stream {stream!r}, which Streams does not declare")
+        return self
