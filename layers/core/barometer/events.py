@@ -43,10 +43,21 @@ class StreamEvent(BaseModel):
     records: list[StreamRecord] = Field(alias="Records", min_length=1)
 
 
+# The names on the wire hold a Python keyword ("from", "as"), so these two need the functional form.
 OutputRecord = TypedDict("OutputRecord", {"from": str, "to": str, "body": Any, "key": NotRequired[str]})
-ItemIdentifier = TypedDict("ItemIdentifier", {"itemIdentifier": str})
-Rejection = TypedDict("Rejection", {"itemIdentifier": str, "reason": str})
 Finished = TypedDict("Finished", {"itemIdentifier": str, "as": str})
+
+
+class ItemIdentifier(TypedDict):
+    """A record of the batch, by its message id."""
+
+    itemIdentifier: str
+
+
+class Rejection(ItemIdentifier):
+    """A record that never will work, and why."""
+
+    reason: str
 
 
 class Response(TypedDict):

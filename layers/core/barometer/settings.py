@@ -22,7 +22,7 @@ class Settings(BaseSettings):
     )
     redis_url: SecretStr = Field(default=SecretStr(""), description="redis://, rediss:// or unix:// URL")
     partitions: int = Field(default=1, ge=1, le=64, description="how many partitions the streams are spread over")
-    pipes_parameter: str = Field(default="/barometer/pipes", description="SSM parameter that declares streams and pipes")
+    pipes_parameter: str = Field(default="/barometer/pipes", description="SSM parameter of streams and pipes")
     retention_days: int = Field(default=30, ge=1, le=3650, description="how long posts and rollups are kept")
     default_language: str = Field(default="en", description="language of a text too short to tell")
     model: str = Field(default="vader", description="which Analyzer scores the posts")

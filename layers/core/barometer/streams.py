@@ -37,7 +37,8 @@ def partition_of(post_id: str, partitions: int) -> int:
 class StreamBound(BaseModel):
     """How long a stream may get, and what happens then.
 
-    ``refuse`` pauses whoever would write to it (promise 3); ``trim`` drops the oldest, for what may be lost (promise 5).
+    ``refuse`` pauses whoever would write to it (promise 3); ``trim`` drops the oldest, where a loss is allowed
+    (promise 5).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -72,9 +73,7 @@ class Pipe(BaseModel):
     function_name: Annotated[str, Field(alias="FunctionName")]
     targets: Annotated[list[str], Field(alias="Targets")] = []
     batch_size: Annotated[int, Field(alias="BatchSize", ge=1, le=10_000)] = 100
-    maximum_batching_window_ms: Annotated[
-        int, Field(alias="MaximumBatchingWindowInMilliseconds", ge=0, le=300_000)
-    ] = 0
+    maximum_batching_window_ms: Annotated[int, Field(alias="MaximumBatchingWindowInMilliseconds", ge=0, le=300_000)] = 0
     maximum_batching_bytes: Annotated[int, Field(alias="MaximumBatchingBytes", ge=1_000, le=6_000_000)] = 4_000_000
     parallelization_factor: Annotated[int, Field(alias="ParallelizationFactor", ge=1, le=10)] = 1
     maximum_retry_attempts: Annotated[int, Field(alias="MaximumRetryAttempts", ge=0, le=10_000)] = 5

@@ -1,0 +1,82 @@
+"""Real servers for tests: a Redis and a Postgres for each worker, empty for each test, gone at the end."""
+
+import contextlib
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+from infra.local.migrate import migrate
+from infra.local.services import Service, postgres_service, redis_service
+
+
+@pytest.fixture(scope="session")
+def short_tmp() -> Iterator[Path]:
+    """A folder whose path is short enough for unix sockets, which pytest's own often is not."""
+    folder = Path(tempfile.mkdtemp(prefix="baro-"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def running(service: Service, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The service, started and ready; stopped on the way out."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            service.command, stdout=output, stderr=subprocess.STDOUT, cwd=log.parent, **service.identity()
+        )
+    try:
+        service.wait_ready(lambda: process.poll() is None)
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def _redis_server(short_tmp: Path) -> Iterator[str]:
+    service = redis_service(short_tmp / "redis", fsync="no")
+    with running(service, short_tmp / "redis.log"):
+        yield service.url
+
+
+@pytest.fixture
+def redis_url(_redis_server: str) -> str:
+    """A Redis of this worker, emptied before each test."""
+    with redis.Redis.from_url(_redis_server) as client:
+        client.flushall()
+    return _redis_server
+
+
+@pytest.fixture(scope="session")
+def _postgres_server(short_tmp: Path) -> Iterator[str]:
+    service = postgres_service(short_tmp / "postgres", durable=False)
+    with running(service, short_tmp / "postgres.log"):
+        migrate(_database(service.url, "template"))
+        yield service.url
+
+
+@pytest.fixture
+def postgres_url(_postgres_server: str) -> Iterator[str]:
+    """A migrated, empty database of this test's own."""
+    name = f"test_{secrets.token_hex(6)}"
+    url = _database(_postgres_server, name, template="template")
+    yield url
+    with psycopg.connect(_postgres_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _database(server_url: str, name: str, template: str = "template1") -> str:
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    return server_url.replace("/postgres?", f"/{name}?")
