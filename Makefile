@@ -1,0 +1,76 @@
+# Barometer's commands. Each does its own set-up first; nothing else is needed than Python 3.11 to 3.13 and make.
+SHELL := /bin/sh
+BIN := .venv/bin
+PYTHON ?= python3
+UP ?=
+TESTS ?= tests
+WORKERS ?= 2
+NODE := ../scripts/with-node
+
+.DEFAULT_GOAL := help
+.PHONY: help up down test check e2e bench setup format openapi clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: setup ## start Barometer on this machine and print its address (UP="--port 9000 --detach" for options)
+	@$(BIN)/barometer up $(UP)
+
+down: setup ## stop a detached Barometer
+	@$(BIN)/barometer down
+
+test: setup ## every test: front end, units, integration, end to end
+	@scripts/browser
+	@cd frontend && $(NODE) npm test --silent
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+
+e2e: setup ## only the end-to-end tests
+	@scripts/browser
+	@$(BIN)/python -m pytest -m e2e tests/e2e
+
+check: setup ## every gate that needs no running: lint, format, types, imports, lock, template, contracts
+	$(BIN)/uv lock --check --quiet
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/uv tool run --quiet --from aws-sam-cli==1.170.0 sam validate --lint --template template.yaml --region us-east-1
+	$(BIN)/python -m functions.api.openapi --check
+	cd frontend && $(NODE) npm run check --silent
+
+bench: setup ## posts a second through the whole stack, and where the time goes
+	@$(BIN)/python -m tests.bench.pipeline
+
+format: setup ## write every file as the gates want it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd frontend && $(NODE) npm run format --silent
+
+openapi: setup ## write docs/openapi.json and the front end's types from the API's code
+	$(BIN)/python -m functions.api.openapi
+	cd frontend && $(NODE) npm run schema --silent
+
+clean: ## remove what was built and installed here (not .barometer, which holds data)
+	rm -rf .venv .tools .artifacts frontend/node_modules frontend/dist
+
+setup: .venv/.ready frontend/dist/.ready ## install everything into this folder
+
+# uv: the machine's own where there is one, else installed into the project's environment.
+.venv/.ready: pyproject.toml uv.lock
+	@echo "installing Python packages into .venv"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+		{ echo "cannot make a Python environment: $(PYTHON) needs its venv module (Debian: apt-get install python3-venv)"; exit 1; }
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
+	@$(BIN)/uv sync --quiet --frozen --inexact --all-extras --python $(BIN)/python
+	@touch $@
+
+frontend/node_modules/.ready: frontend/package.json frontend/package-lock.json | .venv/.ready
+	@echo "installing the dashboard's packages"
+	@cd frontend && $(NODE) npm ci --silent --no-audit --no-fund
+	@touch $@
+
+FRONTEND := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+frontend/dist/.ready: frontend/node_modules/.ready $(FRONTEND)
+	@echo "building the dashboard"
+	@cd frontend && $(NODE) npm run build --silent
+	@touch $@
