@@ -27,6 +27,13 @@ class BackpressureError(BarometerError):
         self.retry_after = retry_after
 
 
+class UnavailableError(BarometerError):
+    """Something this needs is down or overloaded, whatever the input: try again later.
+
+    A function that raises it tells the poller to wait with the whole pipe and to blame no record for it.
+    """
+
+
 class NotFoundError(BarometerError):
     """The thing that was named does not exist."""
 

@@ -35,7 +35,7 @@ def partition_of(post_id: str, partitions: int) -> int:
 
 
 class StreamBound(BaseModel):
-    """How long a stream may get, and what happens then.
+    """How long a stream may get in each partition, and what happens then.
 
     ``refuse`` pauses whoever would write to it (promise 3); ``trim`` drops the oldest, where a loss is allowed
     (promise 5).
@@ -89,6 +89,12 @@ class Pipe(BaseModel):
         """Whether its records are posts, whose every end is counted in ``BOOKS``."""
         return self.source in BOOK_STREAMS
 
+    @property
+    def dead_letters(self) -> str | None:
+        """The stream that takes what cannot be processed; ``None``: it is dropped and counted."""
+        on_failure = self.destination_config.on_failure
+        return None if on_failure is None else on_failure.destination
+
 
 class Deployment(BaseModel):
     """The pipes parameter: every stream's bound and every pipe."""
@@ -104,7 +110,21 @@ class Deployment(BaseModel):
         if len(set(names)) != len(names):
             raise ValueError("two pipes have the same Name")
         for pipe in self.pipes:
-            for stream in [pipe.source, *pipe.targets]:
+            for stream in [pipe.source, *pipe.targets, *([pipe.dead_letters] if pipe.dead_letters else [])]:
                 if stream not in self.streams:
                     raise ValueError(f"pipe {pipe.name!r} names stream {stream!r}, which Streams does not declare")
+        return self
+
+    @model_validator(mode="after")
+    def _no_post_can_be_lost(self) -> "Deployment":
+        """A commit deletes what it processed: a second reader would miss it. A post must have somewhere to die."""
+        readers: dict[str, str] = {}
+        for pipe in self.pipes:
+            if pipe.source in readers:
+                raise ValueError(
+                    f"pipes {readers[pipe.source]!r} and {pipe.name!r} read the same stream {pipe.source!r}"
+                )
+            readers[pipe.source] = pipe.name
+            if pipe.keeps_books and pipe.dead_letters is None:
+                raise ValueError(f"pipe {pipe.name!r} carries posts, so it needs DestinationConfig.OnFailure")
         return self
