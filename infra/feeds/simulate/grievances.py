@@ -1,0 +1,190 @@
+"""The words of the English posts that feel bad: anger, sadness, fear and disgust, by the rules of ``english``."""
+
+from infra.feeds.simulate.grammar import Rules
+
+ANGER: Rules = {
+    "anger.bad": (
+        "awful",
+        "terrible",
+        "horrible",
+        "pathetic",
+        "useless",
+        "ridiculous",
+        "disgraceful",
+        "outrageous",
+        "shameful",
+        "the worst",
+    ),
+    "anger.curse": (
+        "I hate this",
+        "I am furious",
+        "Shame on them",
+        "This makes me so angry",
+        "What a stupid mess",
+        "They are liars",
+        "Worst {aspect} ever",
+        "I am mad as hell",
+        "An insult",
+        "I am sick and angry",
+        "Idiots",
+    ),
+    "anger.lead": (
+        "{name} is {very} {anger.bad}{bang}",
+        "I hate how {name} treats us, {anger.bad}{bang}",
+        "the {aspect} of {name} is {anger.bad}, {gripe}{bang}",
+        "{anger.bad} {aspect} at {name} {when}, I am angry{dot}",
+        "{name} failed us {when}: {gripe}{bang}",
+        "{times} I complained to {name}, and all I got was {anger.bad} lies{dot}",
+        "how can {name} be this {anger.bad}? {gripe}{bang}",
+        "{who} and I are furious with {name}{dot}",
+    ),
+    "anger.strong": (
+        "{anger.curse}{bang} {anger.lead}",
+        "{anger.lead} {anger.curse}{bang}",
+        "{anger.lead}",
+        "{anger.lead} {gripe}{bang}",
+        "{gripe}{bang} {anger.curse}{bang} {anger.lead}",
+    ),
+    "anger.weak": (
+        "{name} again {when}: {gripe}. Annoying.",
+        "the {aspect} at {name} is bad, {gripe}.",
+        "{gripe}. Seriously, {name}?",
+        "not happy with the {aspect} of {name}.",
+        "{name} could do better, {gripe}.",
+        "bit annoyed with {name} {when}.",
+    ),
+    "anger.storm": (
+        "{anger.curse}{bang} The {trouble} at {name} is {anger.bad}{bang}",
+        "{name} and the {trouble}: {anger.bad}, {anger.bad} lies{bang}",
+        "the {trouble}, and {name} says nothing {times}. {anger.curse}{bang}",
+        "the {trouble} is {name} at its worst. {anger.curse}{bang}",
+        "{name} knew of the {trouble} {when} and did nothing, {anger.bad}{bang}",
+    ),
+}
+
+SADNESS: Rules = {
+    "sadness.low": (
+        "sad",
+        "miserable",
+        "heartbroken",
+        "so unhappy",
+        "devastated",
+        "depressed",
+        "hopeless",
+        "lonely and sad",
+    ),
+    "sadness.sigh": (
+        "I could cry",
+        "This hurts",
+        "What a loss",
+        "I am heartbroken",
+        "So sad",
+        "It breaks my heart, so sad",
+        "A sad day",
+        "I am so disappointed",
+    ),
+    "sadness.lead": (
+        "{name} left me {sadness.low} {when}{dot}",
+        "so disappointed by {name}, {gripe}{dot}",
+        "it is sad what became of {name}, the {aspect} is a disappointment{dot}",
+        "I feel {sadness.low} about {name}: {gripe}{dot}",
+        "{who} cried because of {name} {when}{dot}",
+        "I miss the old {name}, the {aspect} is sad and lost{dot}",
+    ),
+    "sadness.strong": (
+        "{sadness.sigh}. {sadness.lead}",
+        "{sadness.lead} {sadness.sigh}.",
+        "{sadness.lead}",
+        "{gripe}. {sadness.sigh}. {sadness.lead}",
+    ),
+    "sadness.weak": (
+        "bit sad about {name} {when}.",
+        "{name} was better once. {gripe}.",
+        "I miss the old {aspect} of {name}.",
+        "{gripe}. Sorry to see it, {name}.",
+        "{name} disappoints a little {when}.",
+    ),
+    "sadness.storm": (
+        "{sadness.sigh}. After the {trouble} I am done with {name}.",
+        "the {trouble} left {who} {sadness.low}. {sadness.sigh}, {name}.",
+        "{name}, the {trouble} is a tragedy. {sadness.sigh}.",
+        "I trusted {name}. Now the {trouble}, and I am {sadness.low}.",
+    ),
+}
+
+FEAR: Rules = {
+    "fear.afraid": ("scared", "terrified", "afraid", "so worried", "frightened", "panicking", "scared to death"),
+    "fear.gasp": (
+        "This is dangerous",
+        "I am terrified",
+        "Somebody will get hurt, I fear",
+        "What a scare",
+        "I have a bad feeling",
+        "I am still shaking with fear",
+        "Scary",
+        "I am so anxious",
+    ),
+    "fear.lead": (
+        "I am {fear.afraid} of what {name} does next{dot}",
+        "{name} makes me {fear.afraid}: {gripe}{dot}",
+        "is anyone else {fear.afraid} because of {name}? {gripe}{dot}",
+        "the {aspect} of {name} is dangerous, {who} was {fear.afraid}{dot}",
+        "{when} at {name} I was {fear.afraid}, {gripe}{dot}",
+    ),
+    "fear.strong": (
+        "{fear.gasp}. {fear.lead}",
+        "{fear.lead} {fear.gasp}{bang}",
+        "{fear.lead}",
+        "{gripe}. {fear.gasp}. {fear.lead}",
+    ),
+    "fear.weak": (
+        "a bit worried about {name}: {gripe}.",
+        "not sure {name} is safe, {gripe}.",
+        "the {aspect} of {name} makes me nervous.",
+        "should I be worried about the {aspect} of {name}?",
+        "uneasy about {name} {when}.",
+    ),
+    "fear.storm": (
+        "the {trouble} at {name} has me {fear.afraid}. {fear.gasp}{bang}",
+        "{fear.gasp}. First the {trouble}, what will {name} do to us next?",
+        "{who} is {fear.afraid} after the {trouble} at {name}{bang}",
+        "{name} hides how dangerous the {trouble} is. I am {fear.afraid}{dot}",
+    ),
+}
+
+DISGUST: Rules = {
+    "disgust.vile": (
+        "disgusting",
+        "revolting",
+        "filthy and disgusting",
+        "gross and nasty",
+        "nasty",
+        "sickening",
+        "repulsive and ugly",
+    ),
+    "disgust.yuck": ("Gross", "Yuck, disgusting", "I feel sick", "That is nasty", "Ugh, disgusting", "Makes me sick"),
+    "disgust.lead": (
+        "the {aspect} at {name} is {disgust.vile}{bang}",
+        "{name} is {disgust.vile}, {gripe}{bang}",
+        "{when} at {name}: {disgust.vile} {aspect}{dot}",
+        "I find it {disgust.vile} how {name} treats {who}{dot}",
+        "never again {name}, the {aspect} was {disgust.vile}{bang}",
+    ),
+    "disgust.strong": (
+        "{disgust.yuck}{bang} {disgust.lead}",
+        "{disgust.lead} {disgust.yuck}{bang}",
+        "{disgust.lead}",
+        "{disgust.lead} {gripe}{bang}",
+    ),
+    "disgust.weak": (
+        "the {aspect} at {name} is a bit nasty.",
+        "{name} {when}: {gripe}. Ugh.",
+        "not keen on the {aspect} of {name}, {gripe}.",
+        "{gripe}. Grim, {name}.",
+    ),
+    "disgust.storm": (
+        "{disgust.yuck}{bang} The {trouble} shows how {disgust.vile} {name} is{bang}",
+        "the {trouble} at {name} is {disgust.vile}{bang}",
+        "{disgust.vile}, all of it: the {trouble}, the excuses, {name}{dot}",
+    ),
+}
