@@ -5,12 +5,14 @@ stage, each holding the one before: ``Accepted`` (in ``raw``), ``Post`` (in ``po
 ``scored``). ``as_json`` and ``from_json`` of each are the stream's wire form.
 """
 
+import re
 import unicodedata
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
+import orjson
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -25,9 +27,12 @@ from pydantic import (
 from barometer.scores import EMOTIONS, SENTIMENTS, Distribution, Score
 
 MAX_TEXT = 10_000
+MAX_METADATA_BYTES = 10_000
 MAX_AHEAD = timedelta(minutes=5)
 # The namespace of post ids: fixed for ever, since an id must come out the same on every machine.
 ID_NAMESPACE = uuid.UUID("6f1f1f0e-9b0e-5c59-9d0c-3a1d4f0a7b11")
+# A NUL as JSON writes it: an even number of backslashes before it would make it four digits after a backslash.
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def _clean_text(text: str) -> str:
@@ -46,6 +51,23 @@ def _clean_text(text: str) -> str:
     if len(text) > MAX_TEXT:
         raise ValueError(f"has {len(text):,} characters; the most is {MAX_TEXT:,}")
     return text
+
+
+def _clean_metadata(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """As it was.
+
+    Raises:
+        ValueError: Postgres could not keep it, or it is more than a note beside a post.
+    """
+    try:
+        encoded = orjson.dumps(metadata)
+    except TypeError as error:
+        raise ValueError(f"is not plain JSON: {error}") from None
+    if len(encoded) > MAX_METADATA_BYTES:
+        raise ValueError(f"has {len(encoded):,} bytes as JSON; the most is {MAX_METADATA_BYTES:,}")
+    if _NUL.search(encoded):
+        raise ValueError("holds a NUL character, which cannot be stored")
+    return metadata
 
 
 Text = Annotated[
@@ -70,7 +92,7 @@ class RawPost(BaseModel):
     created_at: Annotated[AwareDatetime, Field(strict=False)] | None = None
     url: Annotated[str, StringConstraints(max_length=2_000, pattern=r"^https?://[^\s\x00-\x1f]+$")] | None = None
     lang: Language | None = None
-    metadata: Annotated[dict[str, JsonValue], Field(max_length=50)] | None = None
+    metadata: Annotated[dict[str, JsonValue], Field(max_length=50), AfterValidator(_clean_metadata)] | None = None
 
     def fault(self, now: datetime, retention: timedelta) -> tuple[str, str] | None:
         """The field and the reason for which this post cannot be taken at ``now``, if any."""
