@@ -1,0 +1,50 @@
+"""What the runner is told from outside; everything about a function itself it reads from the deployed stack."""
+
+from pathlib import Path
+
+from pydantic import Field
+
+from barometer.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+class RunnerSettings(Settings):
+    """Where to listen, where the functions are declared, and how patient to be."""
+
+    runner_host: str = Field(default="127.0.0.1", description="interface that Invoke is served on")
+    runner_port: int = Field(default=9001, ge=0, le=65535, description="port that Invoke is served on; 0 takes any")
+    cloud_endpoint: str = Field(
+        default="http://127.0.0.1:4566",
+        description="endpoint of the emulated AWS: functions are declared there, and call AWS there",
+    )
+    cloud_region: str = Field(default="us-east-1", description="region of the deployed stack")
+    task_root: Path = Field(default=REPOSITORY, description="folder that holds the functions' code")
+    runner_settings_seconds: float = Field(
+        default=15, gt=0, description="how old a function's settings may get before they are read again"
+    )
+    runner_init_seconds: float = Field(
+        # Lambda gives 10 s and the request's own timeout after that; a busy laptop imports more slowly than Lambda.
+        default=60,
+        gt=0,
+        description="how long a function may take to start",
+    )
+    runner_idle_seconds: float = Field(
+        default=300, gt=0, description="an environment idle for longer is stopped, but for the last of its function"
+    )
+    runner_concurrency: int = Field(
+        default=2, ge=1, le=100, description="environments of a function that reserves no concurrency"
+    )
+    runner_event_queue: int = Field(
+        default=1000, ge=0, description="asynchronous requests that may wait or run at once; more are refused"
+    )
+    runner_event_retry_seconds: float = Field(
+        default=60, gt=0, description="wait before an asynchronous request that failed is tried again; then twice that"
+    )
+    runner_stop_seconds: float = Field(
+        # Not 0, which aiohttp takes for "for ever".
+        default=3,
+        gt=0,
+        le=60,
+        description="how long requests in flight may take to finish when the runner is stopped",
+    )

@@ -1,0 +1,191 @@
+"""How the runner keeps processes: as many as are needed, none left behind, none that harms another."""
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.integration.lambdas import eventually, function, lambda_service
+
+
+def gone(pid: int) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    return True
+
+
+async def test_a_warm_environment_is_used_again(tmp_path: Path):
+    async with lambda_service(tmp_path, function("whoami")) as lab:
+        first = (await lab.call("whoami")).body
+        second = (await lab.call("whoami")).body
+        assert first["pid"] == second["pid"]
+        assert (first["calls"], second["calls"]) == (1, 2)
+        assert first["request"] != second["request"]
+
+
+async def test_environments_grow_to_the_reserved_concurrency_and_the_next_request_is_429(tmp_path: Path):
+    async with lambda_service(tmp_path, function("sleep", concurrency=3)) as lab:
+        busy = [asyncio.create_task(lab.call("sleep", {"seconds": 1.5})) for _ in range(3)]
+        await eventually(lambda: lab.runner.environments().get("sleep", {}).get("busy") == 3)
+        with pytest.raises(ClientError) as caught:
+            await lab.call("sleep", {"seconds": 0})
+        refused = caught.value
+        assert isinstance(refused, lab.client.exceptions.TooManyRequestsException)
+        assert refused.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+        assert refused.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+        replies = await asyncio.gather(*busy)
+        assert len({reply.body["pid"] for reply in replies}) == 3
+        assert (await lab.call("sleep", {"seconds": 0})).error is None
+
+
+async def test_a_function_that_reserves_nothing_gets_the_default_and_one_that_reserves_zero_gets_none(tmp_path: Path):
+    functions = function("sleep"), function("echo", concurrency=0)
+    async with lambda_service(tmp_path, *functions, runner_concurrency=1) as lab:
+        busy = asyncio.create_task(lab.call("sleep", {"seconds": 1}))
+        await eventually(lambda: lab.runner.environments().get("sleep", {}).get("busy") == 1)
+        with pytest.raises(ClientError) as caught:
+            await lab.call("sleep", {"seconds": 0})
+        assert caught.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
+        with pytest.raises(ClientError, match="TooManyRequestsException"):
+            await lab.call("echo")
+        await busy
+
+
+async def test_a_function_is_killed_at_its_timeout_and_the_next_request_gets_a_fresh_one(tmp_path: Path):
+    async with lambda_service(tmp_path, function("touch_and_sleep", timeout=1)) as lab:
+        path = tmp_path / "pid"
+        started = time.monotonic()
+        reply = await lab.call("touch_and_sleep", {"path": str(path), "seconds": 30}, LogType="Tail")
+        assert 1 <= time.monotonic() - started < 3
+        assert reply.error == "Unhandled"
+        assert reply.body["errorType"] == "Sandbox.Timedout"
+        assert reply.body["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
+        assert "Task timed out after 1.00 seconds" in reply.log
+        assert "Status: timeout" in reply.log
+        assert gone(int((tmp_path / "pid.ready").read_text()))
+        assert (await lab.call("touch_and_sleep", {"path": str(path), "seconds": 0})).error is None
+
+
+@pytest.mark.parametrize(("handler", "event", "message"), [
+    ("leave", {"code": 3}, "Runtime exited with error: exit status 3"),
+    ("leave", {"code": 0}, "Runtime exited without providing a reason"),
+    ("die", {}, "Runtime exited with error: signal: killed"),
+])  # fmt: skip
+async def test_a_process_that_ends_in_the_middle_is_an_exit_error(
+    tmp_path: Path, handler: str, event: dict[str, int], message: str
+):
+    async with lambda_service(tmp_path, function(handler)) as lab:
+        reply = await lab.call(handler, event, LogType="Tail")
+        assert reply.error == "Unhandled"
+        assert reply.body["errorType"] == "Runtime.ExitError"
+        assert reply.body["errorMessage"].endswith(f"Error: {message}")
+        assert "Status: error\tError Type: Runtime.ExitError" in reply.log
+        assert lab.runner.environments()[handler] == {"environments": 0, "busy": 0}
+
+
+async def test_kill_9_of_a_process_in_the_middle_fails_that_request_only(tmp_path: Path):
+    async with lambda_service(tmp_path, function("touch_and_sleep", concurrency=2)) as lab:
+        victim, other = tmp_path / "victim", tmp_path / "other"
+        calls = [
+            asyncio.create_task(lab.call("touch_and_sleep", {"path": str(path), "seconds": 2}))
+            for path in (victim, other)
+        ]
+        await eventually(lambda: victim.with_name("victim.ready").exists() and other.with_name("other.ready").exists())
+        os.kill(int((tmp_path / "victim.ready").read_text()), signal.SIGKILL)
+        killed, unharmed = await asyncio.gather(*calls)
+        assert killed.body["errorType"] == "Runtime.ExitError"
+        assert unharmed.error is None
+        assert (await lab.call("touch_and_sleep", {"path": str(victim), "seconds": 0})).error is None
+
+
+async def test_a_process_killed_while_idle_costs_no_request(tmp_path: Path):
+    async with lambda_service(tmp_path, function("whoami", concurrency=1)) as lab:
+        for _ in range(5):
+            body = (await lab.call("whoami")).body
+            os.kill(body["pid"], signal.SIGKILL)
+            # From here on its connection is closed, whether or not anybody has noticed yet.
+            await eventually(lambda pid=body["pid"]: gone(pid))
+            reply = await lab.call("whoami")
+            assert reply.error is None
+            assert reply.body["pid"] != body["pid"]
+
+
+async def test_what_a_function_started_dies_with_it(tmp_path: Path):
+    async with lambda_service(tmp_path, function("child_and_sleep", timeout=1)) as lab:
+        path = tmp_path / "pid"
+        await lab.call("child_and_sleep", {"path": str(path)})
+        await eventually(lambda: gone(int(path.read_text())))
+
+
+async def test_a_function_over_its_memory_is_killed(tmp_path: Path):
+    async with lambda_service(tmp_path, function("hog", memory=128)) as lab:
+        assert (await lab.call("hog", {"mb": 200})).body["errorType"] == "Runtime.ExitError"
+        assert any("Memory limit exceeded" in line and "of 128 MB" in line for line in lab.log)
+
+
+async def test_idle_environments_go_but_for_the_last(tmp_path: Path):
+    async with lambda_service(tmp_path, function("sleep", concurrency=3), runner_idle_seconds=0.1) as lab:
+        replies = await asyncio.gather(*(lab.call("sleep", {"seconds": 0.5}) for _ in range(3)))
+        pids = [reply.body["pid"] for reply in replies]
+        await eventually(lambda: sum(map(gone, pids)) == 2)
+        await asyncio.sleep(1)
+        assert lab.runner.environments()["sleep"] == {"environments": 1, "busy": 0}
+        assert (await lab.call("sleep", {"seconds": 0})).body["pid"] in pids
+
+
+async def test_settings_are_read_once_for_a_burst_and_again_when_they_are_old(tmp_path: Path):
+    whoami = function("whoami", concurrency=4)
+    async with lambda_service(tmp_path, whoami, runner_settings_seconds=0.3) as lab:
+        await asyncio.gather(*(lab.call("whoami") for _ in range(4)))
+        assert lab.source.reads == 1
+        before = (await lab.call("whoami")).body
+        lab.source.functions["whoami"] = dataclasses.replace(whoami, variables={"MOOD": "new"}, memory=256)
+        await asyncio.sleep(0.3)
+        await lab.call("whoami")
+        await eventually(lambda: gone(before["pid"]))
+        after = (await lab.call("whoami")).body
+        assert (after["env"]["MOOD"], after["memory"]) == ("new", "256")
+
+
+async def test_a_function_that_was_deleted_is_unknown_and_its_processes_go(tmp_path: Path):
+    async with lambda_service(tmp_path, function("whoami"), runner_settings_seconds=0.1) as lab:
+        pid = (await lab.call("whoami")).body["pid"]
+        lab.source.functions.clear()
+        await asyncio.sleep(0.1)
+        await lab.call("whoami")
+        await eventually(lambda: gone(pid))
+        with pytest.raises(ClientError, match="ResourceNotFoundException"):
+            await lab.call("whoami")
+
+
+async def test_reload_reads_the_code_afresh_and_lets_what_runs_finish(tmp_path: Path):
+    async with lambda_service(tmp_path, function("sleep"), function("whoami")) as lab:
+        pid = (await lab.call("whoami")).body["pid"]
+        running = asyncio.create_task(lab.call("sleep", {"seconds": 1}))
+        await eventually(lambda: lab.runner.environments().get("sleep", {}).get("busy") == 1)
+        lab.runner.reload()
+        assert (await lab.call("whoami")).body["pid"] != pid
+        await eventually(lambda: gone(pid))
+        reply = await running
+        assert reply.error is None
+        await eventually(lambda: gone(reply.body["pid"]))
+
+
+async def test_closing_stops_every_process_even_a_busy_one_in_bounded_time(tmp_path: Path):
+    async with lambda_service(tmp_path, function("touch_and_sleep"), function("whoami")) as lab:
+        idle = (await lab.call("whoami")).body["pid"]
+        busy = asyncio.create_task(lab.call("touch_and_sleep", {"path": str(tmp_path / "pid"), "seconds": 60}))
+        await eventually((tmp_path / "pid.ready").exists)
+        started = time.monotonic()
+    assert time.monotonic() - started < 3
+    assert gone(idle)
+    assert gone(int((tmp_path / "pid.ready").read_text()))
+    with contextlib.suppress(Exception):
+        await busy
