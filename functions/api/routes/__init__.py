@@ -1,0 +1,15 @@
+"""One file a resource; here they are gathered."""
+
+from functions.api.routes import alerts, analyze, health, keys, mood, pipeline, posts, rules, session
+
+routers = (
+    posts.router,
+    mood.router,
+    rules.router,
+    alerts.router,
+    analyze.router,
+    pipeline.router,
+    keys.router,
+    session.router,
+    health.router,
+)

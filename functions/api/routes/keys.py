@@ -1,0 +1,50 @@
+"""API keys: who may read, write and administer."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from barometer.stores import connections, keys
+from functions.api.bodies import JsonRoute
+from functions.api.deps import Admin, Database, RedisDep
+from functions.api.models import Key, KeyIn, KeyPage, KeyPatch, NewKey
+
+router = APIRouter(prefix="/api/keys", tags=["keys"], route_class=JsonRoute)
+KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$", examples=["9f2c41d07ab3"])]
+
+
+def _public(key: keys.Key) -> Key:
+    return Key(id=key.id, name=key.name, scopes=key.scopes, created_at=key.created_at, last_used_at=key.last_used_at)
+
+
+@router.get("")
+async def list_keys(_: Admin, connection: Database) -> KeyPage:
+    """Every key, newest first, without its secret."""
+    return KeyPage(items=[_public(key) for key in keys.list_keys(connection)])
+
+
+@router.post("", status_code=HTTPStatus.CREATED)
+async def create_key(_: Admin, body: KeyIn, connection: Database) -> NewKey:
+    """Make a key. Its secret is in this answer and nowhere else."""
+    made = keys.create_key(connection, body.name, body.scopes)
+    return NewKey(id=made.id, name=made.name, scopes=made.scopes, created_at=made.created_at, secret=made.secret_text)
+
+
+@router.get("/{key_id}")
+async def get_key(_: Admin, key_id: KeyId, connection: Database) -> Key:
+    """One key, without its secret."""
+    return _public(keys.get_key(connection, key_id))
+
+
+@router.patch("/{key_id}")
+async def update_key(_: Admin, key_id: KeyId, body: KeyPatch, connection: Database) -> Key:
+    """Rename a key or change what it may do. The last key with the scope admin keeps it (409)."""
+    return _public(keys.update_key(connection, key_id, body.name, body.scopes))
+
+
+@router.delete("/{key_id}", status_code=HTTPStatus.NO_CONTENT)
+async def revoke_key(_: Admin, key_id: KeyId, connection: Database, client: RedisDep) -> None:
+    """Revoke a key, its sessions and its sockets. The last key with the scope admin stays (409)."""
+    keys.revoke_key(connection, key_id)
+    connections.forget_key(client, key_id)

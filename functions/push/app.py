@@ -1,0 +1,43 @@
+"""The push function: batches of ``events``, ``metrics`` and ``alerts`` to the sockets that subscribed."""
+
+from datetime import UTC, datetime
+from functools import cache, partial
+
+from aws_lambda_powertools.utilities.parser import event_parser
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from barometer.events import Response, StreamEvent
+from barometer.observability import logger
+from barometer.rollups import Span, Subject
+from barometer.settings import Settings, load
+from barometer.steps.push import Picture, push
+from barometer.stores import postgres, redis, rollups
+from barometer.stores.sockets import sockets
+
+settings = cache(lambda: load(Settings))
+# The dashboard's first view; a page that looks at another one takes the frame as news that it should ask again.
+WINDOW = Span("1h", 3_600)
+BUCKET = Span("1m", 60)
+# Posts arrive late by seconds, seldom by minutes; older buckets are put right when the page asks REST.
+TAIL = 5
+
+
+def _picture(database_url: str, topic: str) -> Picture:
+    now = datetime.now(UTC)
+    with postgres.transaction(database_url) as connection:
+        summary = rollups.summary(connection, Subject(topic), WINDOW, now)
+        trend = rollups.trend(connection, Subject(topic), WINDOW, BUCKET, now)
+    return Picture(summary.as_public(), BUCKET.seconds, trend.as_public()["points"][-TAIL:])
+
+
+@logger.inject_lambda_context(clear_state=True)
+@event_parser(model=StreamEvent)
+def handler(event: StreamEvent, context: LambdaContext) -> Response:  # noqa: ARG001 (Lambda's signature)
+    """Push one batch."""
+    config = settings()
+    return push(
+        event,
+        redis.connect(config.redis_url.get_secret_value()),
+        sockets(config.socket_endpoint),
+        partial(_picture, config.database_url.get_secret_value()),
+    ).as_response()
