@@ -1,21 +1,18 @@
-"""Pydantic's findings in Barometer's words: each the field at fault and what is wrong, without the value itself."""
+"""Pydantic's findings in Barometer's words: the field at fault and what is wrong with it, never the value itself."""
 
-from pydantic import ValidationError
-
-from barometer.errors import InvalidInputError
-
-MAX_FAULTS = 5
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 
-def faults(error: ValidationError, *, within: str = "") -> list[InvalidInputError]:
-    """The first few faults of a validation, in the order of the fields.
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One field (a dotted path, ``""`` for the whole) and what is wrong with it."""
 
-    Args:
-        error: what pydantic raised.
-        within: path of the validated value itself (``posts.3``), put before each field.
-    """
-    found = []
-    for fault in error.errors(include_url=False, include_input=False, include_context=False)[:MAX_FAULTS]:
-        path = ".".join(str(part) for part in ([within] if within else []) + list(fault["loc"]))
-        found.append(InvalidInputError(path, fault["msg"].removeprefix("Value error, ")))
-    return found
+    field: str
+    reason: str
+
+
+def fault_of(error: Mapping[str, Any]) -> Fault:
+    """One of ``ValidationError.errors()`` as a fault."""
+    return Fault(".".join(str(part) for part in error["loc"]), error["msg"].removeprefix("Value error, "))
