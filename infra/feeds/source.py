@@ -8,6 +8,7 @@ import orjson
 from pydantic import ValidationError
 
 from barometer.errors import InvalidInputError
+from barometer.faults import fault_of
 from barometer.posts import RawPost
 
 # A post as a feed says it: the JSON of a ``RawPost``, not yet checked.
@@ -39,9 +40,8 @@ def raw_post(body: RawPostJson, now: datetime, retention: timedelta) -> RawPost:
     try:
         post = RawPost.model_validate(body)
     except ValidationError as error:
-        fault = error.errors(include_url=False, include_context=False)[0]
-        field = ".".join(str(part) for part in fault["loc"])
-        raise InvalidInputError(field, fault["msg"].removeprefix("Value error, ")) from None
+        fault = fault_of(error.errors(include_url=False, include_context=False, include_input=False)[0])
+        raise InvalidInputError(fault.field, fault.reason) from None
     refusal = post.fault(now, retention)
     if refusal is not None:
         raise InvalidInputError(*refusal)

@@ -96,7 +96,12 @@ class Replay:
                 if stop.is_set():
                     return
                 if batch.posts:
-                    await writer.write(batch.posts)
+                    try:
+                        await writer.write(batch.posts)
+                    except BarometerError:
+                        if stop.is_set():
+                            return  # what was not taken lies after the bookmark
+                        raise
                 self._accepted(batch)
                 moved()
                 await asyncio.sleep(0)  # let signals and the screen have their turn

@@ -27,9 +27,9 @@ def capitalise(text: str) -> str:
     return _SENTENCE_START.sub(lambda match: match[1] + match[2].upper(), text)
 
 
-def mistype(text: str, random: Random) -> str:
-    """Swap, drop or double one letter inside one ordinary word."""
-    words = list(_TYPABLE.finditer(text))
+def mistype(text: str, spared: str, random: Random) -> str:
+    """Swap, drop or double one letter inside one ordinary word that is not in ``spared``."""
+    words = [word for word in _TYPABLE.finditer(text) if word[0] not in spared]
     if not words:
         return text
     word = random.choice(words)
@@ -42,7 +42,7 @@ def dress(text: str, topic: Topic, mood: Mood, crowd: Crowd, random: Random, *, 
     """Make a composed text look as its author would have typed it."""
     text = capitalise(text)
     if random.random() < author.typos:
-        text = mistype(text, random)
+        text = mistype(text, topic.query, random)
     if author.lower_case:
         text = text.lower()
     if random.random() < 0.16:

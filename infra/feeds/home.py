@@ -1,0 +1,39 @@
+"""Commands find the Barometer that runs in ``--home`` without being told where each part of it is."""
+
+import os
+from pathlib import Path
+
+from barometer.errors import BarometerError, SettingsError
+from infra.local.deploy import CREDENTIALS, REGION
+from infra.local.home import Home
+from infra.local.services import redis_service
+from infra.local.state import read_state
+
+
+def enter(path: Path) -> Home:
+    """Let this process's environment name the parts of the home at ``path``; what it names already stays.
+
+    With a ``BAROMETER_REDIS_URL`` that is not the home's, the environment speaks of a Barometer elsewhere and stays as
+    it is.
+
+    Raises:
+        BarometerError: nothing runs there, and the environment does not say where else.
+    """
+    home, named = Home.at(path), "BAROMETER_REDIS_URL" in os.environ
+    state = read_state(home)
+    if state.ports is None or state.phase != "ready" or not home.is_held():
+        if named:
+            return home
+        raise BarometerError(f"no Barometer is running in {home.root}: start one with barometer up, or name its --home")
+    owns_redis = any(process.name == "redis" for process in state.processes)
+    if named and owns_redis:
+        return home
+    if not named and not owns_redis:
+        raise SettingsError(f"{home.root} was started with a BAROMETER_REDIS_URL of its own: set it here, too")
+    if owns_redis:
+        os.environ["BAROMETER_REDIS_URL"] = redis_service(home.redis).url
+    os.environ.setdefault("AWS_ENDPOINT_URL", f"http://127.0.0.1:{state.ports.cloud}")
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+    for name, value in CREDENTIALS.items():
+        os.environ.setdefault(name, value)
+    return home
