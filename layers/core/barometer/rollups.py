@@ -26,7 +26,7 @@ MINUTE: Final = 60
 LONGEST_SECONDS: Final = 31 * 86_400
 # A week in buckets of five minutes; more points than a chart has pixels help nobody.
 MOST_POINTS: Final = 2_016
-_SPAN: Final = re.compile(r"^([1-9][0-9]{0,4})([mhd])$")
+_SPAN: Final = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNIT_SECONDS: Final = {"m": MINUTE, "h": 3_600, "d": 86_400}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -136,7 +136,7 @@ class Span:
         Raises:
             InvalidInputError: naming ``field``: it is no span, or not from one minute to 31 days.
         """
-        match = _SPAN.match(text)
+        match = _SPAN.fullmatch(text)
         if match is None:
             raise InvalidInputError(field, "must be a whole number and m, h or d: 5m, 24h, 7d")
         seconds = int(match[1]) * _UNIT_SECONDS[match[2]]
