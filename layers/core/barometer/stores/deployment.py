@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import BotoCoreError
 from pydantic import ValidationError
 
 from barometer.errors import SettingsError
@@ -20,7 +21,7 @@ def deployment(name: str) -> Deployment:
     """
     try:
         text = parameters.get_parameter(name, max_age=MAX_AGE_SECONDS)
-    except GetParameterError as error:
+    except (GetParameterError, BotoCoreError) as error:
         raise SettingsError(f"the parameter {name} cannot be read: {error}") from error
     return parse(text, name)
 

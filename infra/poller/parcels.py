@@ -1,0 +1,168 @@
+"""Parcels on their way: each a task of its own, tried until every one of its records has come to an end.
+
+As many are in flight as the pipe's ``ParallelizationFactor``; one that waits for its next try holds up no other, which
+is what keeps a poison record from harming its neighbours.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Self
+
+import redis
+
+from barometer.errors import UnavailableError
+from barometer.observability import logger
+from infra.poller.answer import AnswerError, parse
+from infra.poller.bench import Bench
+from infra.poller.commit import Committed, Committer
+from infra.poller.group import has_vanished
+from infra.poller.invoke import FunctionError
+from infra.poller.lease import Lease
+from infra.poller.records import Parcel, Record, event, pack
+from infra.poller.retry import REDIS_CAP_SECONDS, UNREACHABLE_CAP_SECONDS, Pace, rest
+from infra.poller.seat import Seat
+from infra.poller.verdict import Failure, Verdict, answered, died, failed, screened
+
+
+class Parcels:
+    """The parcels of one seat. Enter it as a context: leaving it waits until none is left."""
+
+    def __init__(self, bench: Bench, seat: Seat, lease: Lease) -> None:
+        self._bench = bench
+        self._meters = bench.meters
+        self._stop = bench.stop
+        self._pipe = seat.pipe
+        self._labels = seat.labels
+        self._lease = lease
+        self._committer = Committer(bench.scripts, bench.deployment, seat)
+        self._pace = Pace(bench.delays.capped(UNREACHABLE_CAP_SECONDS))
+        self._redis_delays = bench.delays.capped(REDIS_CAP_SECONDS)
+        self._flights = asyncio.Semaphore(seat.pipe.parallelization_factor)
+        self._tasks = asyncio.TaskGroup()
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        await self._tasks.__aexit__(*raised)  # type: ignore[arg-type]  # passed on as it came
+
+    async def ready(self) -> None:
+        """Return when one more parcel could be tried, or when it is time to stop."""
+        async with self._flights:
+            pass
+        await self._pace.ready(self._stop)
+
+    def send(self, records: Iterable[Record]) -> None:
+        """Send held records on their way."""
+        for parcel in pack(records, self._pipe.batch_size, self._pipe.maximum_batching_bytes):
+            self._start(parcel)
+
+    def _start(self, parcel: Parcel) -> None:
+        self._tasks.create_task(self._carry(parcel))
+
+    async def _carry(self, parcel: Parcel) -> None:
+        """Try a parcel once, when it is due, and start what is to be tried again."""
+        await rest(self._stop, self._bench.delays.after(parcel.failures))
+        async with self._flights:
+            await self._pace.ready(self._stop)
+            if self._stop.is_set():
+                await self._hand_back(parcel)
+                return
+            held = self._lease.still_held(parcel.records)
+            sound, letters = screened(self._pipe, held, int(time.time() * 1_000))
+            if letters:
+                await self._settle(died(letters), [letter.record for letter in letters])
+            if sound:
+                await self._settle(await self._try(Parcel(sound, parcel.failures)), sound)
+
+    async def _try(self, parcel: Parcel) -> Verdict:
+        """Invoke the function, and judge what came of it."""
+        started, outcome = time.perf_counter(), "ok"
+        try:
+            payload = await self._bench.invoker.invoke(
+                self._pipe.function_name, event(self._pipe.source, parcel.records)
+            )
+            answer = parse(payload, self._pipe, [record.id for record in parcel.records])
+        except UnavailableError as error:
+            outcome = type(error).__name__
+            self._pace.slow()
+            logger.warning("the function is not available", error=str(error), **self._labels)
+            return Verdict(retries=[parcel])
+        except (FunctionError, AnswerError) as error:
+            outcome = type(error).__name__
+            return self._failed(parcel, Failure(getattr(error, "error_type", outcome), str(error)))
+        except Exception as error:  # noqa: BLE001 (whatever a record sets off here must not stop its neighbours)
+            outcome = "PollerError"
+            logger.exception("the poller itself failed on a batch", **self._labels)
+            return self._failed(parcel, Failure(outcome, f"{type(error).__name__}: {error}"))
+        finally:
+            self._meters.batch_size.labels(self._pipe.name).observe(len(parcel.records))
+            self._meters.invoke.labels(self._pipe.name, outcome).observe(time.perf_counter() - started)
+        self._pace.steady()
+        return answered(self._pipe, parcel, answer)
+
+    def _failed(self, parcel: Parcel, failure: Failure) -> Verdict:
+        self._pace.steady()
+        logger.warning(
+            "an invocation failed",
+            records=len(parcel.records),
+            error_type=failure.error_type,
+            error=failure.reason,
+            **self._labels,
+        )
+        return failed(self._pipe, parcel, failure)
+
+    async def _settle(self, verdict: Verdict, records: Iterable[Record]) -> None:
+        """Commit what has ended, write down who spent an attempt, and start what is to be tried again."""
+        if verdict.ended:
+            committed = await self._commit(verdict)
+            if committed.lost:
+                # The answer was for all of them together, so none of it counts: what is left is asked again.
+                self._lease.lose(committed.lost)
+                if left := self._lease.still_held(records):
+                    self._start(Parcel(left))
+                return
+            self._lease.release(verdict.ended)
+            self._count(verdict, committed)
+        if verdict.blamed:
+            await self._blame(verdict)
+        for again in verdict.retries:
+            self._start(again)
+
+    async def _commit(self, verdict: Verdict) -> Committed:
+        """Commit, as often as it takes until Redis has said what it did. A drain's bound ends it by cancelling."""
+        faults = 0
+        while True:
+            try:
+                return await self._committer.commit(verdict)
+            except redis.RedisError as error:
+                self._meters.faults.labels(self._pipe.name).inc()
+                if has_vanished(error):
+                    return Committed(lost=frozenset(verdict.ended))
+                logger.warning("a commit is not answered yet", error=str(error), **self._labels)
+            faults += 1
+            await asyncio.sleep(self._redis_delays.after(faults))
+
+    def _count(self, verdict: Verdict, committed: Committed) -> None:
+        name = self._pipe.name
+        self._meters.ended.labels(name).inc(len(verdict.ended))
+        self._meters.written.labels(name).inc(len(verdict.outputs) - committed.duplicates)
+        self._meters.duplicates.labels(name).inc(committed.duplicates)
+        for letter in verdict.letters:
+            self._meters.letters.labels(name, letter.kind).inc()
+            logger.warning("a record died", id=letter.record.id, kind=letter.kind, reason=letter.reason, **self._labels)
+
+    async def _blame(self, verdict: Verdict) -> None:
+        self._meters.retries.labels(self._pipe.name).inc(len(verdict.blamed))
+        try:
+            await self._lease.blame(verdict.blamed)
+        except redis.RedisError as error:  # the next renewal writes them down as well
+            logger.info("attempts are not written down yet", error=str(error), **self._labels)
+
+    async def _hand_back(self, parcel: Parcel) -> None:
+        try:
+            await self._lease.hand_back(parcel.records)
+        except redis.RedisError as error:
+            logger.info("records are left until their lease is over", error=str(error), **self._labels)
