@@ -1,6 +1,7 @@
 """What routes ask for by type: the settings, one transaction a request, and whoever is asking."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -58,8 +59,13 @@ async def _the_cache(client: RedisDep, config: SettingsDep) -> Cache:
 CacheDep = Annotated[Cache, Depends(_the_cache)]
 
 
+def transaction(config: Settings) -> AbstractContextManager[Connection[TupleRow]]:
+    """One transaction, for what must not reach for the database before its input is checked."""
+    return postgres.transaction(config.database_url.get_secret_value())
+
+
 async def _transaction(config: SettingsDep) -> AsyncIterator[Connection[TupleRow]]:
-    with postgres.transaction(config.database_url.get_secret_value()) as connection:
+    with transaction(config) as connection:
         yield connection
 
 

@@ -73,9 +73,9 @@ def respond(
     status: int, detail: str, errors: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
 ) -> Response:
     """The problem as a response."""
-    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=list(errors))
+    problem = Problem(title=HTTPStatus(status).phrase, status=int(status), detail=detail, errors=list(errors))
     body = problem.model_dump_json(exclude_none=True)
-    return Response(body, status, {**(headers or {}), "Cache-Control": "no-store"}, media_type=MEDIA_TYPE)
+    return Response(body, int(status), {**(headers or {}), "Cache-Control": "no-store"}, media_type=MEDIA_TYPE)
 
 
 def _summary(found: Sequence[Fault]) -> str:

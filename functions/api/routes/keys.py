@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, BackgroundTasks, Path
 
 from barometer.stores import connections, keys
 from functions.api.bodies import JsonRoute
@@ -44,7 +44,7 @@ async def update_key(_: Admin, key_id: KeyId, body: KeyPatch, connection: Databa
 
 
 @router.delete("/{key_id}", status_code=HTTPStatus.NO_CONTENT)
-async def revoke_key(_: Admin, key_id: KeyId, connection: Database, client: RedisDep) -> None:
+async def revoke_key(_: Admin, key_id: KeyId, connection: Database, client: RedisDep, after: BackgroundTasks) -> None:
     """Revoke a key, its sessions and its sockets. The last key with the scope admin stays (409)."""
     keys.revoke_key(connection, key_id)
-    connections.forget_key(client, key_id)
+    after.add_task(connections.forget_key, client, key_id)  # once the transaction is committed

@@ -164,7 +164,7 @@ class Answer:
     text: str
 
     @property
-    def json(self) -> Any:
+    def json(self) -> Any:  # noqa: ANN401 (any JSON)
         return json.loads(self.text)
 
     @property
@@ -178,7 +178,7 @@ Call = Callable[..., Answer]
 
 
 @pytest.fixture
-def call(environment: pytest.MonkeyPatch, context: Context) -> Call:  # noqa: ARG001 (a fixture for what it does)
+def call(environment: pytest.MonkeyPatch, context: Context) -> Call:  # noqa: ARG001 (for what it does)
     """Calls the API's handler as API Gateway would, with the event that ministack makes: no ``cookies``."""
     from functions.api.app import handler
 

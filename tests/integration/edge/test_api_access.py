@@ -101,7 +101,7 @@ def sign_in(call: Call, key: CreatedKey) -> str:
 
 
 def test_a_session_stands_for_its_key_until_it_is_ended(call: Call, make_key: MakeKey):
-    cookie = sign_in(call: Call, make_key("read"))
+    cookie = sign_in(call, make_key("read"))
     assert call("GET", "/api/posts", headers={"cookie": f"theme=dark; {cookie}"}).status == 200
     ended = call("DELETE", "/api/session", headers={"cookie": cookie})
     assert ended.status == 204
@@ -112,18 +112,20 @@ def test_a_session_stands_for_its_key_until_it_is_ended(call: Call, make_key: Ma
 
 def test_a_session_ends_with_its_key(call: Call, make_key: MakeKey):
     admin, viewer = make_key("admin"), make_key("read")
-    cookie = sign_in(call: Call, viewer)
+    cookie = sign_in(call, viewer)
     assert call("DELETE", f"/api/keys/{viewer.id}", key=admin).status == 204
     assert call("GET", "/api/posts", headers={"cookie": cookie}).status == 401
 
 
-def test_a_session_that_ran_out_is_over_and_swept_away_by_the_next_sign_in(call: Call, make_key: MakeKey, postgres_url: str):
+def test_a_session_that_ran_out_is_over_and_swept_away_by_the_next_sign_in(
+    call: Call, make_key: MakeKey, postgres_url: str
+):
     key = make_key("read")
-    cookie = sign_in(call: Call, key)
+    cookie = sign_in(call, key)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("UPDATE sessions SET expires_at = now() - interval '1 second'")
         assert call("GET", "/api/posts", headers={"cookie": cookie}).status == 401
-        sign_in(call: Call, key)
+        sign_in(call, key)
         assert connection.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
 
 
@@ -138,7 +140,7 @@ def test_signing_in_with_a_wrong_key_names_the_field(call: Call):
     "headers", [{"sec-fetch-site": "same-site"}, {"sec-fetch-site": "cross-site"}, {"origin": "http://127.0.0.1:9999"}]
 )
 def test_a_session_changes_nothing_for_a_page_of_another_origin(call: Call, make_key: MakeKey, headers: dict[str, str]):
-    cookie = sign_in(call: Call, make_key("admin"))
+    cookie = sign_in(call, make_key("admin"))
     body = {"name": "stolen", "scopes": ["admin"]}
     assert call("POST", "/api/keys", body, headers={"cookie": cookie, **headers}).status == 403
     assert call("POST", "/api/keys", body, headers={"cookie": cookie, "sec-fetch-site": "same-origin"}).status == 201
