@@ -40,7 +40,7 @@ def _peak(labels: Sequence[str], label: str) -> Distribution:
 def post(
     sentiment: str | None = "neutral", emotion: str | None = None, at: datetime = NOON, **fields: object
 ) -> ScoredPost:
-    defaults = {
+    said: dict[str, Any] = {
         "id": str(uuid.uuid4()),
         "receipt": uuid.uuid4().hex,
         "text": "So it goes.",
