@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -79,3 +80,10 @@ def batch(bodies: Sequence[Any], stream: str = "scored") -> StreamEvent:
 
 def no_cache() -> Cache:
     return Cache(redis.Redis(unix_socket_path="/nowhere"), 0)
+
+
+def example(name: str) -> dict[str, Any]:
+    """The example event ``tests/events/<name>.json``."""
+    path = Path(__file__).parent / "events" / f"{name}.json"
+    loaded: dict[str, Any] = orjson.loads(path.read_bytes())
+    return loaded

@@ -19,12 +19,12 @@ _LOCK: Final = 0x64617973
 
 def ensure(connection: Connection[TupleRow], days: Iterable[date]) -> list[date]:
     """Make what is missing; give the days that were made."""
-    wanted = sorted(set(days))
-    if not (missing := _missing(connection, wanted)):
+    wanted = set(days)
+    if wanted <= _made(connection):
         return []
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     # Another process may have made them while this one waited for the lock.
-    missing = _missing(connection, missing)
+    missing = sorted(wanted - _made(connection))
     for day in missing:
         name = _name(day)
         # CREATE … PARTITION OF would lock all of posts against readers; attaching an empty table does not.
@@ -41,12 +41,7 @@ def ensure(connection: Connection[TupleRow], days: Iterable[date]) -> list[date]
 
 def before(connection: Connection[TupleRow], day: date) -> list[date]:
     """The days earlier than ``day`` that have a partition, oldest first."""
-    rows: list[tuple[str]] = connection.execute(
-        "SELECT relname::text FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
-        " WHERE inhparent = 'posts'::regclass"
-    ).fetchall()
-    days = (datetime.strptime(name, _PREFIX + _DAY_FORMAT).replace(tzinfo=UTC).date() for (name,) in rows)
-    return sorted(found for found in days if found < day)
+    return sorted(made for made in _made(connection) if made < day)
 
 
 def drop(connection: Connection[TupleRow], day: date) -> int:
@@ -55,7 +50,7 @@ def drop(connection: Connection[TupleRow], day: date) -> int:
     Waits for whoever reads or writes posts just now, and makes others wait meanwhile: set a short ``lock_timeout``.
     """
     connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-    if _missing(connection, [day]):
+    if day not in _made(connection):
         return 0
     # Before counting, or a post stored in between would be dropped uncounted.
     connection.execute("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE")
@@ -64,13 +59,13 @@ def drop(connection: Connection[TupleRow], day: date) -> int:
     return row[0] if row else 0
 
 
-def _missing(connection: Connection[TupleRow], days: list[date]) -> list[date]:
-    rows: list[tuple[date]] = connection.execute(
-        "SELECT day FROM unnest(%s::date[]) AS day"
-        " WHERE to_regclass(%s || to_char(day, 'YYYYMMDD')) IS NULL ORDER BY day",
-        (days, _PREFIX),
+def _made(connection: Connection[TupleRow]) -> set[date]:
+    # The tables' own rows, not to_regclass: that may answer from before this transaction waited for the lock.
+    rows: list[tuple[str]] = connection.execute(
+        "SELECT relname::text FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid"
+        " WHERE inhparent = 'posts'::regclass"
     ).fetchall()
-    return [day for (day,) in rows]
+    return {datetime.strptime(name, _PREFIX + _DAY_FORMAT).replace(tzinfo=UTC).date() for (name,) in rows}
 
 
 def _name(day: date) -> sql.Identifier:
