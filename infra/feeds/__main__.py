@@ -7,19 +7,18 @@ import sys
 from barometer.errors import BarometerError
 from barometer.observability import logger
 from barometer.settings import load
-from infra.feeds.live import GRACE_SECONDS, run, stopped_by_signals
+from infra.feeds.live import run_until_stopped
 from infra.feeds.settings import FeedSettings
 from infra.feeds.simulate import SimulatedFeed
 from infra.feeds.source import Feed
 from infra.feeds.stdin import StdinFeed
 from infra.feeds.target import raw
-from infra.feeds.writer import Writer
 
 
 def build(settings: FeedSettings) -> tuple[Feed, float | None]:
     """The feed, and the most posts a second it may send (``simulate`` has its own rhythm)."""
     if settings.feed == "stdin":
-        return StdinFeed(sys.stdin.buffer), settings.feed_rate
+        return StdinFeed(), settings.feed_rate
     seed = secrets.randbelow(2**32) if settings.feed_seed is None else settings.feed_seed
     logger.info("simulating", extra={"seed": seed, "rate": settings.feed_rate})
     return SimulatedFeed(seed, rate=settings.feed_rate), None
@@ -28,10 +27,8 @@ def build(settings: FeedSettings) -> tuple[Feed, float | None]:
 async def feed(settings: FeedSettings) -> None:
     """Run it. Raises ``BarometerError`` when the pipeline stayed full, or Redis away, for too long."""
     source, most = build(settings)
-    target, stop = raw(settings), asyncio.Event()
-    writer = Writer(target, stop, patience=settings.feed_patience_seconds, grace=GRACE_SECONDS, waiting=_tell)
-    with stopped_by_signals(stop):
-        tally = await run(source, writer, stop, retention=target.retention, most=most)
+    patience = settings.feed_patience_seconds
+    tally = await run_until_stopped(source, raw(settings), most=most, waiting=_tell, patience=patience)
     logger.info("feed ended", extra={"feed": source.name, "accepted": tally.accepted, "rejected": tally.rejected})
 
 

@@ -6,7 +6,7 @@ SIGTERM and SIGINT stop the taking; what was taken is written, and the run retur
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ from barometer.observability import logger
 from barometer.posts import RawPost
 from infra.feeds.pace import Pace
 from infra.feeds.source import Feed, raw_post
-from infra.feeds.writer import MOST_AT_ONCE, Writer
+from infra.feeds.writer import MOST_AT_ONCE, PATIENCE_SECONDS, Raw, Writer
 
 # A post waits at most this long for company: too short to notice, and at 1,000 posts/s a batch of 50.
 _GATHER_SECONDS = 0.05
@@ -44,6 +44,16 @@ def stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in caught:
             loop.remove_signal_handler(number)
+
+
+async def run_until_stopped(
+    feed: Feed, raw: Raw, *, most: float | None, waiting: Callable[[str], None], patience: float = PATIENCE_SECONDS
+) -> Tally:
+    """Write the posts of ``feed`` to ``raw`` until it ends or a signal stops it; see ``run`` and ``Writer``."""
+    stop = asyncio.Event()
+    writer = Writer(raw, stop, patience=patience, grace=GRACE_SECONDS, waiting=waiting)
+    with stopped_by_signals(stop):
+        return await run(feed, writer, stop, retention=raw.retention, most=most)
 
 
 async def run(feed: Feed, writer: Writer, stop: asyncio.Event, *, retention: timedelta, most: float | None) -> Tally:

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator
-from typing import BinaryIO
 
 from barometer.errors import InvalidInputError
 from infra.feeds.lines import MOST_LINE_BYTES, Line, lines
@@ -14,18 +13,18 @@ _READ_AHEAD = 500
 
 
 class StdinFeed:
-    """Reads ``file`` in a thread of its own, since a pipe may be silent for as long as it likes.
+    """Reads in a thread of its own, since a pipe may be silent for as long as it likes.
 
     Args:
-        file: what to read, a line at a time.
+        descriptor: what to read, a line at a time.
         source: source of the posts that name none.
         text: whether a line is a post's text; else it is the JSON of a ``RawPost``.
     """
 
     name = "stdin"
 
-    def __init__(self, file: BinaryIO, *, source: str = "stdin", text: bool = False) -> None:
-        self._file, self._source, self._text = file, source, text
+    def __init__(self, descriptor: int = 0, *, source: str = "stdin", text: bool = False) -> None:
+        self._descriptor, self._source, self._text = descriptor, source, text
 
     async def posts(self) -> AsyncGenerator[RawPostJson | InvalidInputError, None]:
         """Its posts until the input ends; blank lines are skipped."""
@@ -39,8 +38,10 @@ class StdinFeed:
                 yield self._post(line.number, line.data)
 
     def _read(self, queue: asyncio.Queue[Line | None], loop: asyncio.AbstractEventLoop) -> None:
+        # Not sys.stdin: the interpreter aborts when it closes that while a thread reads it.
+        file = open(self._descriptor, "rb", closefd=False)  # noqa: SIM115 (a descriptor; it ends with us)
         try:
-            for line in lines(self._file):
+            for line in lines(file):
                 asyncio.run_coroutine_threadsafe(queue.put(line), loop).result()
             asyncio.run_coroutine_threadsafe(queue.put(_END), loop).result()
         except RuntimeError:

@@ -25,6 +25,7 @@ from infra.feeds.pace import pause
 
 # Small enough to be one short script run (about 5 ms), large enough that the round trip does not matter.
 MOST_AT_ONCE = 500
+PATIENCE_SECONDS = 600.0
 # A restarted Redis is back within a second or two; one that loads a long append-only file, within minutes.
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
@@ -63,7 +64,7 @@ class Writer:
         raw: Raw,
         stop: asyncio.Event,
         *,
-        patience: float = 600.0,
+        patience: float = PATIENCE_SECONDS,
         grace: float = 0.0,
         waiting: Callable[[str], None] = lambda _: None,
     ) -> None:
