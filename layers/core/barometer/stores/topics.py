@@ -1,7 +1,8 @@
 """The door to the topics, and the matcher that ingest keeps of them.
 
-The functions that take a connection work in their caller's transaction. A topic's name never changes. Its query may,
-and then decides for posts to come: those stored keep the topics they were stored with.
+The functions that take a connection work in their caller's transaction, or in one of their own where there is none. A
+topic's name never changes. Its query may, and then decides for posts to come: those stored keep the topics they were
+stored with.
 """
 
 import time
@@ -62,20 +63,22 @@ def create_topic(connection: Connection[TupleRow], name: str, query: str) -> Sto
         ConflictError: there is a topic of that name, or there are ``MAX_TOPICS`` already.
     """
     check(name, query)
-    # One writer at a time, so that two cannot both be the last one allowed.
-    connection.execute("LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE")
-    with connection.cursor(row_factory=class_row(StoredTopic)) as cursor:
+    with connection.transaction(), connection.cursor(row_factory=class_row(StoredTopic)) as cursor:
+        # One writer at a time, so that two cannot both be the last one allowed.
+        cursor.execute("LOCK TABLE topics IN SHARE ROW EXCLUSIVE MODE")
         cursor.execute(
             "INSERT INTO topics (name, query) SELECT %s, %s WHERE (SELECT count(*) FROM topics) < %s"
             " ON CONFLICT DO NOTHING RETURNING name, query, created_at, updated_at",
             (name, query, MAX_TOPICS),
         )
         created = cursor.fetchone()
-    if created is not None:
-        return created
-    if connection.execute("SELECT FROM topics WHERE name = %s", (name,)).rowcount:
-        raise ConflictError(f"there is a topic named {name!r} already")
-    raise ConflictError(f"there are {MAX_TOPICS:,} topics, which is the most")
+        if created is not None:
+            return created
+        cursor.execute("SELECT FROM topics WHERE name = %s", (name,))
+        taken = cursor.rowcount == 1
+    raise ConflictError(
+        f"there is a topic named {name!r} already" if taken else f"there are {MAX_TOPICS:,} topics, which is the most"
+    )
 
 
 def update_topic(connection: Connection[TupleRow], name: str, query: str) -> StoredTopic:
@@ -96,7 +99,7 @@ def update_topic(connection: Connection[TupleRow], name: str, query: str) -> Sto
 
 
 def delete_topic(connection: Connection[TupleRow], name: str) -> None:
-    """Delete a topic, and what was counted and noted under its name with it.
+    """Delete a topic, and what was counted and noted under its name with it: all in one transaction, or nothing.
 
     Batches that store posts of this topic hold its row (``FOR KEY SHARE``): the first statement waits for them, and
     those that come later do not find it. Posts come before rollups, the order of every other writer.
@@ -104,12 +107,14 @@ def delete_topic(connection: Connection[TupleRow], name: str) -> None:
     Raises:
         NotFoundError: there is no topic of that name.
     """
-    if connection.execute("DELETE FROM topics WHERE name = %s", (name,)).rowcount == 0:
-        raise _unknown(name)
-    connection.execute(
-        "UPDATE posts SET topics = array_remove(topics, %(name)s) WHERE topics @> ARRAY[%(name)s::text]", {"name": name}
-    )
-    connection.execute("DELETE FROM rollups WHERE topic = %s", (name,))
+    with connection.transaction():
+        if connection.execute("DELETE FROM topics WHERE name = %s", (name,)).rowcount == 0:
+            raise _unknown(name)
+        connection.execute(
+            "UPDATE posts SET topics = array_remove(topics, %(name)s) WHERE topics @> ARRAY[%(name)s::text]",
+            {"name": name},
+        )
+        connection.execute("DELETE FROM rollups WHERE topic = %s", (name,))
 
 
 def compiled_topics(url: str) -> TopicMatcher:

@@ -1,0 +1,127 @@
+"""Clean posts get their scores; what cannot be scored harms nobody else."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import orjson
+import pytest
+
+from barometer.analyzer import analyzer
+from barometer.events import Response, StreamEvent
+from barometer.posts import Post
+from barometer.scores import Distribution, Score
+from barometer.steps.infer import infer
+
+POST = Post(
+    id="2828553c-8186-5b0e-ab3a-7ca5613b391a",
+    receipt="r",
+    text="I love this tram",
+    source="test",
+    source_id="7",
+    author=None,
+    created_at="2025-11-22T12:00:00+00:00",
+    received_at="2025-11-22T12:00:00+00:00",
+    url=None,
+    lang="en",
+    topics=["transit"],
+    metadata={"likes": 3},
+)
+GLAD = Score(Distribution("positive", (10_000, 0, 0)), None, "counting")
+
+
+class Counting:
+    """An analyzer that remembers what it was asked, and fails on any batch with ``poison`` in it."""
+
+    name = "counting"
+    languages = frozenset({"en"})
+
+    def __init__(self) -> None:
+        self.calls: list[list[str]] = []
+
+    def analyze(self, texts: Sequence[str]) -> list[Score]:
+        self.calls.append(list(texts))
+        if any("poison" in text for text in texts):
+            raise RuntimeError("cannot read this")
+        return [GLAD] * len(texts)
+
+
+def event(*bodies: Post | str) -> StreamEvent:
+    records = [
+        {
+            "messageId": f"{number}-0",
+            "body": body if isinstance(body, str) else orjson.dumps(body).decode(),
+            "stream": "posts",
+            "attributes": {"SentTimestamp": "1763812800000"},
+        }
+        for number, body in enumerate(bodies)
+    ]
+    return StreamEvent.model_validate({"Records": records})
+
+
+def scores(response: Response) -> dict[str, Any]:
+    return {record["from"]: record["body"]["score"] for record in response["records"]}
+
+
+def test_a_post_goes_on_unchanged_with_what_the_model_said():
+    (record,) = infer(event(POST), analyzer("vader")).as_response()["records"]
+    assert (record["from"], record["to"]) == ("0-0", "scored")
+    assert record["body"]["post"] == asdict(POST)
+    assert record["body"]["score"]["sentiment"]["label"] == "positive"
+    assert record["body"]["score"]["emotion"] is None
+    assert record["body"]["score"]["model"] == "vader"
+
+
+def test_a_text_that_posts_share_is_scored_once():
+    model = Counting()
+    response = infer(event(POST, replace(POST, text="other"), replace(POST, id="copy")), model).as_response()
+    assert model.calls == [["I love this tram", "other"]]
+    assert len(scores(response)) == 3
+
+
+@pytest.mark.parametrize("lang", ["de", "zh", None])
+def test_a_language_that_the_model_does_not_read_goes_on_unscored(lang: str | None):
+    model = Counting()
+    response = infer(event(replace(POST, lang=lang), POST), model).as_response()
+    assert scores(response)["0-0"] == {"sentiment": None, "emotion": None, "model": None}
+    assert scores(response)["1-0"]["model"] == "counting"
+
+
+def test_a_batch_of_other_languages_never_wakes_the_model():
+    model = Counting()
+    infer(event(replace(POST, lang="de")), model)
+    assert model.calls == []
+
+
+@pytest.mark.parametrize("poisoned", [{0}, {6}, {3, 4}, set(range(7))])
+def test_a_text_that_the_model_fails_on_fails_alone(poisoned: set[int]):
+    posts = [replace(POST, text=f"{'poison' if number in poisoned else 'fine'} {number}") for number in range(7)]
+    response = infer(event(*posts), Counting()).as_response()
+    assert response["batchItemFailures"] == [{"itemIdentifier": f"{number}-0"} for number in sorted(poisoned)]
+    assert sorted(scores(response)) == [f"{number}-0" for number in range(7) if number not in poisoned]
+
+
+def test_one_bad_text_among_many_is_found_in_few_calls():
+    model = Counting()
+    infer(event(*(replace(POST, text=f"fine {number}") for number in range(127)), replace(POST, text="poison")), model)
+    assert len(model.calls) == 1 + 2 * 7
+
+
+def test_a_model_that_answers_with_too_few_scores_fails_its_posts():
+    class Short(Counting):
+        def analyze(self, texts: Sequence[str]) -> list[Score]:
+            return super().analyze(texts)[1:]
+
+    response = infer(event(POST, replace(POST, text="other")), Short()).as_response()
+    assert len(response["batchItemFailures"]) == 2
+
+
+@pytest.mark.parametrize(
+    "body", ["{", "[]", "{}", orjson.dumps(asdict(POST) | {"text": 5}).decode(), orjson.dumps({"id": "x"}).decode()]
+)
+def test_what_is_no_post_is_rejected_with_its_reason_and_harms_no_other(body: str):
+    response = infer(event(POST, body), Counting()).as_response()
+    (rejection,) = response["rejections"]
+    assert rejection["itemIdentifier"] == "1-0"
+    assert rejection["reason"]
+    assert list(scores(response)) == ["0-0"]
