@@ -1,0 +1,54 @@
+import { type ReactNode, useEffect } from "react";
+
+import { AlertsPanel } from "./components/AlertsPanel";
+import { Controls } from "./components/Controls";
+import { EmotionsPanel } from "./components/EmotionsPanel";
+import { FeedPanel } from "./components/FeedPanel";
+import { GaugePanel } from "./components/GaugePanel";
+import { Header } from "./components/Header";
+import { SharePanel } from "./components/SharePanel";
+import { SignIn } from "./components/SignIn";
+import { Splash } from "./components/Splash";
+import { TotalsPanel } from "./components/TotalsPanel";
+import { TrendPanel } from "./components/TrendPanel";
+import { formatScore } from "./lib/format";
+import { moodOf } from "./lib/mood";
+import { useAppState } from "./state/context";
+
+/** The page: a question while it is not known who looks, the sign-in, or the dashboard. */
+export function App({ offeredKey }: { readonly offeredKey: string | null }): ReactNode {
+  const session = useAppState((state) => state.session);
+  const score = useAppState((state) => state.summary.value?.score ?? null);
+
+  // The reading stands on the browser's tab too.
+  useEffect(() => {
+    document.title = score === null ? "Barometer" : `${formatScore(score)} ${moodOf(score)} · Barometer`;
+  }, [score]);
+
+  if (session === "signed-out") return <SignIn offeredKey={offeredKey} />;
+  if (session === "checking") return <Splash />;
+  return (
+    <>
+      <a className="skip" href="#main">
+        Skip to the readings
+      </a>
+      <Header />
+      <main id="main" tabIndex={-1}>
+        <Controls />
+        <div className="board">
+          <div className="board__readings">
+            <GaugePanel />
+            <div className="board__figures">
+              <TotalsPanel />
+              <SharePanel />
+            </div>
+            <TrendPanel />
+            <EmotionsPanel />
+            <AlertsPanel />
+          </div>
+          <FeedPanel />
+        </div>
+      </main>
+    </>
+  );
+}

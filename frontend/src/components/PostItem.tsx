@@ -1,0 +1,72 @@
+import { memo, type ReactNode } from "react";
+
+import type { Post } from "../api/types";
+import { formatScore } from "../lib/format";
+import { useDashboard } from "../state/context";
+import { Ago } from "./Ago";
+import { SENTIMENT_NAME, SentimentMark } from "./SentimentMark";
+
+interface PostItemProps {
+  readonly post: Post;
+  /** Whether the Tab key stops at this post (and at what is in it). */
+  readonly reachable: boolean;
+}
+
+/** One post. Drawn again only if it, or its place in the Tab order, is another. */
+export const PostItem = memo(function PostItem({ post, reachable }: PostItemProps): ReactNode {
+  const dashboard = useDashboard();
+  const { sentiment } = post;
+  const tabIndex = reachable ? 0 : -1;
+  const label = sentiment?.label ?? null;
+  return (
+    <li>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys go from post to post */}
+      <article className={`post post--${label ?? "unscored"}`} data-post={post.id} tabIndex={tabIndex}>
+        <p className="post__head">
+          <span className="post__sentiment">
+            <SentimentMark label={label} />
+            {label === null ? "Unscored" : SENTIMENT_NAME[label]}
+          </span>
+          {sentiment && (
+            <span className="post__score" title="Score: positive − negative">
+              {formatScore(sentiment.positive - sentiment.negative)}
+            </span>
+          )}
+          {post.emotion && <span className="post__emotion">{post.emotion.label}</span>}
+          <span className="post__when">
+            {post.url === null ? (
+              post.source
+            ) : (
+              <a href={post.url} target="_blank" rel="noopener noreferrer" tabIndex={tabIndex}>
+                {post.source}
+                <span className="unseen"> (opens the post)</span>
+              </a>
+            )}
+            {" · "}
+            <Ago at={post.created_at} />
+          </span>
+        </p>
+        <p className="post__text" lang={post.lang ?? undefined} dir="auto">
+          {post.text}
+        </p>
+        {(post.topics.length > 0 || post.author !== null) && (
+          <p className="post__foot">
+            {post.author !== null && <span className="post__author">{post.author}</span>}
+            {post.topics.map((name) => (
+              <button
+                key={name}
+                type="button"
+                className="chip"
+                tabIndex={tabIndex}
+                title={`Look at ${name} only`}
+                onClick={() => dashboard.select({ topic: name })}
+              >
+                {name}
+              </button>
+            ))}
+          </p>
+        )}
+      </article>
+    </li>
+  );
+});
