@@ -18,7 +18,14 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from barometer import faults
-from barometer.errors import BackpressureError, BarometerError, ConflictError, InvalidInputError, NotFoundError
+from barometer.errors import (
+    BackpressureError,
+    BarometerError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    SettingsError,
+)
 from barometer.observability import logger
 
 MEDIA_TYPE = "application/problem+json"
@@ -111,6 +118,10 @@ async def _on_barometer(_: Request, error: Exception) -> Response:
             return respond(HTTPStatus.CONFLICT, str(error))
         case BackpressureError(retry_after=seconds):
             return respond(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": str(seconds)})
+        case SettingsError():
+            logger.error("settings or deployment cannot be read", exc_info=error)
+            detail = "the deployment's settings cannot be read just now; the log tells more"
+            return respond(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_SECONDS)})
         case _:
             return await _on_bug(_, error)
 

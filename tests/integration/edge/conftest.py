@@ -5,19 +5,23 @@ The stand-in answers the two calls that leave this machine: SSM's GetParameter a
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
 from urllib.parse import unquote, urlencode
 
+import orjson
 import psycopg
 import pytest
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters import base as parameters_base
 
+from barometer.scores import SENTIMENTS
 from barometer.stores import keys, postgres, redis, sockets
 
 DEPLOYMENT = {
@@ -25,7 +29,15 @@ DEPLOYMENT = {
         **{name: {"MaximumLength": 50} for name in ("raw", "posts", "scored", "stored", "dead")},
         **{name: {"MaximumLength": 50, "WhenFull": "trim"} for name in ("events", "metrics", "alerts")},
     },
-    "Pipes": [{"Name": "ingest", "Source": "raw", "FunctionName": "barometer-ingest", "Targets": ["posts"]}],
+    "Pipes": [
+        {
+            "Name": "ingest",
+            "Source": "raw",
+            "FunctionName": "barometer-ingest",
+            "Targets": ["posts"],
+            "DestinationConfig": {"OnFailure": {"Destination": "dead"}},
+        }
+    ],
 }
 
 
@@ -164,7 +176,7 @@ class Answer:
     text: str
 
     @property
-    def json(self) -> Any:  # noqa: ANN401 (any JSON)
+    def json(self) -> Any:
         return json.loads(self.text)
 
     @property
@@ -215,3 +227,61 @@ def call(environment: pytest.MonkeyPatch, context: Context) -> Call:  # noqa: AR
         return Answer(answer["statusCode"], answer["headers"], answer.get("cookies", []), answer["body"])
 
     return request
+
+
+@pytest.fixture
+def stored(postgres_url: str, redis_url: str) -> Callable[..., list[str]]:
+    """Puts posts into the database by the aggregate step, oldest first, a second apart; gives their ids."""
+    from barometer.events import StreamEvent
+    from barometer.posts import Post, ScoredPost
+    from barometer.scores import Distribution, Score
+    from barometer.steps.aggregate import aggregate
+    from barometer.stores.cache import Cache
+
+    def store(
+        *texts: str,
+        source: str = "test",
+        author: str | None = None,
+        topics: Sequence[str] = (),
+        minutes_ago: int = 2,
+        shares: tuple[int, int, int] = (7_000, 2_000, 1_000),
+    ) -> list[str]:
+        with psycopg.connect(postgres_url) as connection:
+            for topic in topics:
+                connection.execute("INSERT INTO topics (name, query) VALUES (%s, 'x') ON CONFLICT DO NOTHING", (topic,))
+        began = datetime.now(UTC) - timedelta(minutes=minutes_ago)
+        label = SENTIMENTS[shares.index(max(shares))]
+        score = Score(Distribution(label, shares), None, "test")
+        posts = [
+            Post(
+                id=str(uuid.uuid4()),
+                receipt=uuid.uuid4().hex,
+                text=text,
+                source=source,
+                source_id=None,
+                author=author,
+                created_at=(began + timedelta(seconds=n)).isoformat(),
+                received_at=datetime.now(UTC).isoformat(),
+                url=None,
+                lang="en",
+                topics=list(topics),
+                metadata=None,
+            )
+            for n, text in enumerate(texts)
+        ]
+        records = [
+            {
+                "messageId": f"{n}-0",
+                "body": orjson.dumps(ScoredPost(post, score).as_json()).decode(),
+                "stream": "scored",
+                "attributes": {"SentTimestamp": "0"},
+            }
+            for n, post in enumerate(posts)
+        ]
+        result = aggregate(
+            StreamEvent.model_validate({"Records": records}), postgres_url, Cache(redis.connect(redis_url), 60)
+        )
+        assert not result.rejections
+        return [post.id for post in posts]
+
+    return store
