@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
@@ -38,6 +38,7 @@ def vaders_label(text: str) -> str:
     return "positive" if compound >= 0.05 else "negative" if compound <= -0.05 else "neutral"
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(MOODS), min_size=1, max_size=12).map(" ".join))
 def test_the_label_is_vaders_own(text: str):
     (score,) = analyzer("vader").analyze([text])

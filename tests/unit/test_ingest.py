@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barometer.events import Response, StreamEvent
@@ -140,6 +140,7 @@ fields = st.sampled_from(["text", "source", "source_id", "author", "created_at",
 wrong_posts = st.dictionaries(fields, json).map(lambda post: accepted(**post))
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.text(max_size=20) | json.map(lambda body: orjson.dumps(body).decode()) | wrong_posts, min_size=1, max_size=5

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -71,6 +71,7 @@ def test_the_longest_text_is_taken():
     assert len(raw(text="x" * MAX_TEXT).text) == MAX_TEXT
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=200))
 def test_a_text_that_is_taken_is_composed_trimmed_and_storable(text: str):
     try:

@@ -1,6 +1,6 @@
 """Probabilities as whole ten-thousandths."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barometer.scores import EMOTIONS, SCALE, SENTIMENTS, UNSCORED, Distribution
@@ -8,6 +8,7 @@ from barometer.scores import EMOTIONS, SCALE, SENTIMENTS, UNSCORED, Distribution
 probabilities = st.lists(st.floats(1e-6, 1), min_size=7, max_size=7)
 
 
+@settings(deadline=None)
 @given(probabilities)
 def test_shares_always_sum_to_the_scale(values: list[float]):
     distribution = Distribution.of(EMOTIONS, values)
@@ -15,6 +16,7 @@ def test_shares_always_sum_to_the_scale(values: list[float]):
     assert all(0 <= share <= SCALE for share in distribution.shares)
 
 
+@settings(deadline=None)
 @given(probabilities)
 def test_no_share_is_further_than_one_from_what_was_said(values: list[float]):
     total = sum(values)
@@ -22,6 +24,7 @@ def test_no_share_is_further_than_one_from_what_was_said(values: list[float]):
         assert abs(share - value / total * SCALE) < 1
 
 
+@settings(deadline=None)
 @given(probabilities)
 def test_the_label_is_a_likeliest_one(values: list[float]):
     distribution = Distribution.of(EMOTIONS, values)

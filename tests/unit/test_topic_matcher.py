@@ -4,7 +4,7 @@ import time
 import unicodedata
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from barometer.topics import InvalidQueryError, Topic, TopicMatcher, parse
@@ -28,6 +28,7 @@ def test_a_topic_whose_query_cannot_be_read_is_refused():
         TopicMatcher([Topic("bad", "a AND")])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from(["a", "b -c", '"a b"', "+b +d", "#a", "a AND NOT (b OR c)", "c OR d"]), max_size=7),
     st.text("abcd #"),
@@ -38,6 +39,7 @@ def test_the_matcher_says_what_each_query_says_alone(queries: list[str], text: s
     assert TopicMatcher(topics).match(text) == alone
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_case_and_composition_never_change_the_words(text: str):
     expected = words(fold(text))
@@ -46,6 +48,7 @@ def test_case_and_composition_never_change_the_words(text: str):
     assert words(fold(fold(text))) == expected
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_a_text_in_quotes_finds_itself(text: str):
     assume(not any(quote in text for quote in '"\u201c\u201d\u201e\x00'))

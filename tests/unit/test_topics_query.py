@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barometer.errors import InvalidInputError
@@ -108,6 +108,7 @@ def test_a_topic_with_a_bad_name_is_refused_by_its_name():
     check("a" * 64, "a")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet='ab +-()"#ANDORNOT', max_size=40))
 def test_any_text_is_read_or_refused_at_a_place_within_it(query: str):
     try:
@@ -161,6 +162,7 @@ def _larger(forms: st.SearchStrategy[Form]) -> st.SearchStrategy[Form]:
     )
 
 
+@settings(deadline=None)
 @given(st.recursive(words, _larger, max_leaves=8), st.sets(st.sampled_from(WORDS)))
 def test_a_query_is_the_boolean_function_it_is_written_as(form: Form, has: set[str]):
     empty = eval(form.meaning, {"has": set()})  # noqa: S307 (the text is made above)
@@ -176,6 +178,7 @@ def test_a_query_is_the_boolean_function_it_is_written_as(form: Form, has: set[s
     assert parsed.negated().matches(Words(" ".join(sorted(has)))) != expected
 
 
+@settings(deadline=None)
 @given(st.recursive(words, _larger, max_leaves=8), st.sets(st.sampled_from(WORDS)))
 def test_every_matching_text_has_an_anchor(form: Form, has: set[str]):
     try:
