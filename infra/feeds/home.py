@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from barometer.errors import BarometerError, SettingsError
-from infra.local.deploy import CREDENTIALS, REGION
 from infra.local.home import Home
+from infra.local.names import CREDENTIALS, REGION
 from infra.local.services import redis_service
 from infra.local.state import read_state
 

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from barometer.errors import BarometerError
+from infra.local.names import CREDENTIALS, REGION, STACK
 from infra.local.template import Template
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackEventTypeDef, StackTypeDef
     from mypy_boto3_lambda import LambdaClient
 
-STACK: Final = "barometer"
-REGION: Final = "us-east-1"
-# An emulator checks no signature; real credentials have no business here.
-CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 _FINGERPRINT: Final = "barometer-fingerprint"
 _DEPLOYED: Final = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 # What a first deployment that failed, or was interrupted, leaves: only its deletion makes place for another.

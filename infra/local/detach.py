@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from itertools import takewhile
 from pathlib import Path
 
 from barometer.errors import BarometerError
@@ -44,12 +45,14 @@ def detached(options: Options, report: Report) -> None:
         if code is not None:
             fault = next((line for line in reversed(lines) if line.startswith(_FAULT)), "")
             raise BarometerError(fault.removeprefix(_FAULT) or f"it ended with code {code} while starting (see {log})")
-        if state.phase == "ready" and state.supervisor is not None and state.supervisor.pid == process.pid:
+        ready = state.phase == "ready" and state.supervisor is not None and state.supervisor.pid == process.pid
+        # Its own last lines tell how to stop it in its terminal, of which it has none.
+        for line in takewhile(lambda line: not line.startswith("ready"), lines) if ready else lines:
+            report.say(line)
+        if ready:
             report.steps = state.steps
             report.ready(home, state.url, read_admin_key(home))
             return
-        for line in lines:
-            report.say(line)
         time.sleep(_LOOK_SECONDS)
     process.terminate()
     raise BarometerError(f"it was not ready within {_SECONDS:.0f} s (see {log})")

@@ -1,5 +1,6 @@
 """``barometer doctor``: what this machine lacks to run Barometer, found without starting anything."""
 
+import os
 import shutil
 import sys
 from dataclasses import asdict, dataclass
@@ -111,8 +112,11 @@ def _dashboard() -> str:
 
 
 def _home(home: Home) -> str:
-    home.prepare()
-    room = shutil.disk_usage(home.root).free // 1_048_576
+    # Looked at, not made: the nearest folder that is there is where it would be made.
+    there = next(folder for folder in (home.root, *home.root.parents) if folder.is_dir())
+    if not os.access(there, os.W_OK):
+        raise BarometerError(f"cannot write in {there}; choose another --home")
+    room = shutil.disk_usage(there).free // 1_048_576
     if room < _ROOM_MB:
         raise BarometerError(f"{home.root} has {room} MB of room; {_ROOM_MB} are needed")
     return f"{home.root}, {room:,} MB of room"

@@ -17,9 +17,9 @@ import psycopg
 import redis
 
 from barometer.errors import BarometerError
-from infra.local.deploy import CREDENTIALS, REGION, STACK
 from infra.local.home import Home
 from infra.local.leftovers import MARK
+from infra.local.names import CREDENTIALS, REGION, STACK
 from infra.local.program import NotReadyError, Program
 from infra.local.services import Service
 from infra.local.state import Ports
@@ -99,7 +99,9 @@ def cloud(place: Place) -> Program:
         "TMPDIR": str(place.home.run),
         "MINISTACK_REGION": REGION,
         "SERVICES": _CLOUD_SERVICES,
+        # Both would listen on every interface.
         "SFTP_ENABLED": "0",
+        "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
     }
     return _python("cloud", "ministack", place, _listens(place.ports.cloud), settings | functions)

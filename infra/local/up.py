@@ -8,7 +8,9 @@ import asyncio
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -16,18 +18,19 @@ from barometer.errors import BarometerError
 from barometer.settings import Settings, load
 from infra.local import programs
 from infra.local.admin import admin_key
-from infra.local.deploy import Deployed, Deployer
 from infra.local.home import Home, HomeInUseError
 from infra.local.leftovers import end_leftovers
 from infra.local.migrate import migrate
 from infra.local.program import Program
 from infra.local.programs import Place
 from infra.local.report import Report
-from infra.local.rounds import make_rounds
 from infra.local.services import Service, postgres_service, redis_service
 from infra.local.state import ProcessRecord, State, read_state, this_process, write_state
 from infra.local.supervisor import Supervisor
 from infra.local.template import TEMPLATE, Template, read_template
+
+if TYPE_CHECKING:
+    from infra.local.deploy import Deployed
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ class _Up:
             if "redis" in stores:
                 group.create_task(self._program(programs.store(stores["redis"], self._home)))
             deployed = group.create_task(self._cloud(place, settings, template))
+            group.create_task(asyncio.to_thread(_load_libraries))
             group.create_task(self._program(programs.runner(place)))
         key = prepared.result()
         async with asyncio.TaskGroup() as group:
@@ -161,10 +165,12 @@ class _Up:
                 raise BarometerError(f"could not migrate the database: {error}") from error
         return await asyncio.to_thread(admin_key, self._home, place.database_url)
 
-    async def _cloud(self, place: Place, settings: Settings, template: Template) -> Deployed:
+    async def _cloud(self, place: Place, settings: Settings, template: Template) -> "Deployed":
         parameters = _parameters(place, settings)
 
-        def deploy() -> Deployed:
+        def deploy() -> "Deployed":
+            from infra.local.deploy import Deployer  # noqa: PLC0415 (see _load_libraries)
+
             return Deployer(place.cloud_url).deploy(template, parameters)
 
         async def deploy_again() -> None:
@@ -178,7 +184,9 @@ class _Up:
             notes.append("changed" if deployed.changed else "unchanged")
         return deployed
 
-    async def _front_door(self, place: Place, deployed: Deployed, key: str) -> None:
+    async def _front_door(self, place: Place, deployed: "Deployed", key: str) -> None:
+        from infra.local.rounds import make_rounds  # noqa: PLC0415 (see _load_libraries)
+
         outputs = deployed.outputs
         await self._program(programs.front_door(place, outputs["HttpApiId"], outputs["SocketApiId"]))
         with self._report.step("every route") as notes:
@@ -197,6 +205,12 @@ class _Up:
     def _remember(self, **changes: object) -> None:
         self._state = self._state.model_copy(update=changes)
         write_state(self._home, self._state)
+
+
+def _load_libraries() -> None:
+    """What takes long to import is imported while the first processes start, not before them."""
+    import_module("infra.local.deploy")
+    import_module("infra.local.rounds")
 
 
 def _parameters(place: Place, settings: Settings) -> Mapping[str, str]:

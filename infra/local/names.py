@@ -1,0 +1,8 @@
+"""What the stack is called, where it lies, and how one signs in to an emulated AWS."""
+
+from typing import Final
+
+STACK: Final = "barometer"
+REGION: Final = "us-east-1"
+# An emulator checks no signature; real credentials have no business here.
+CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
