@@ -24,7 +24,7 @@ from infra.local.runner.errors import (
 from infra.local.runner.events import EventQueue
 from infra.local.runner.functions import LATEST, function_name
 from infra.local.runner.invocation import Invocation, Outcome
-from infra.local.runner.proxy import as_ministack_reads_it, refusal_as_ministack_reads_it
+from infra.local.runner.proxy import PROXY_BYTES, as_ministack_reads_it, refusal_as_ministack_reads_it
 from infra.local.runner.service import Runner
 
 _JSON = "application/json"
@@ -87,13 +87,13 @@ class LambdaApi:
         return _answer(outcome, with_log=request.headers.get("X-Amz-Log-Type") == "Tail")
 
     async def _proxy(self, request: web.Request) -> web.Response:
-        event = b""
+        # Read before it is judged: how to refuse it depends on what it is.
+        event = await _payload(request, PROXY_BYTES)
         try:
-            event = await _payload(request, REQUEST_BYTES)
-            outcome = await self._runner.invoke(
-                function_name(request.match_info["name"]),
-                Invocation(event, trace=request.headers.get("X-Amzn-Trace-Id", "")),
-            )
+            if len(event) > REQUEST_BYTES:
+                raise TooLargeError(REQUEST_BYTES)
+            invocation = Invocation(event, trace=request.headers.get("X-Amzn-Trace-Id", ""))
+            outcome = await self._runner.invoke(function_name(request.match_info["name"]), invocation)
         except ServiceError as error:
             status, body = refusal_as_ministack_reads_it(event, error)
         else:

@@ -14,6 +14,8 @@ import orjson
 from infra.local.runner.errors import ServiceError
 from infra.local.runner.invocation import Answer
 
+# An HTTP API takes 10 MB, which base64 makes longer, and wraps it in an event.
+PROXY_BYTES = 16 * 1024 * 1024
 _ERROR_STATUS = 502
 
 

@@ -1,0 +1,32 @@
+"""The door's three ways, put together."""
+
+from aiohttp import web
+
+from infra.local.front_door.dashboard import Dashboard
+from infra.local.front_door.headers import secure
+from infra.local.front_door.http_api import HttpApi, upstream_session
+from infra.local.front_door.settings import FrontDoorSettings
+from infra.local.front_door.socket_api import SocketApi
+
+
+async def application(settings: FrontDoorSettings) -> web.Application:
+    """The front door as an aiohttp application; it owns its connections to what lies behind."""
+    session = upstream_session()
+    api = HttpApi(str(settings.http_api_url), session)
+    sockets = SocketApi(str(settings.socket_api_url), session, settings.front_door_sockets)
+    dashboard = Dashboard(settings.dashboard_dir)
+
+    async def close_sockets(_: web.Application) -> None:
+        await sockets.close()
+
+    async def close_session(_: web.Application) -> None:
+        await session.close()
+
+    app = web.Application()
+    app.on_response_prepare.append(secure)
+    app.on_shutdown.append(close_sockets)
+    app.on_cleanup.append(close_session)
+    app.router.add_route("*", "/api/{path:.*}", api.forward)
+    app.router.add_get("/socket", sockets.forward)
+    app.router.add_get("/{path:.*}", dashboard.serve)
+    return app
