@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 import psycopg
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from barometer.alerts import Alert, Measure, Rule, Verdict, verdict
 from barometer.events import BatchResult, StreamEvent
@@ -31,6 +32,14 @@ DELIVERIES_AT_ONCE: Final = 8
 MOST_DELIVERIES: Final = 16
 # The clock's alerts go to the stream without a poller; as anywhere, the oldest are trimmed (they may be lost).
 MOST_ANNOUNCED: Final = 2_000
+
+
+class _Changed(BaseModel):
+    """What a record of ``stored`` is read for; the minutes that changed are no matter, a rule's window is its own."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    topics: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,12 @@ def on_batch(event: StreamEvent, database_url: str, now: datetime) -> BatchResul
     topics: set[str] = set()
     for record in event.records:
         try:
-            changed = record.json()["topics"]
-            topics.update(changed)
-        except (ValueError, TypeError, KeyError) as error:
-            result.reject(record.message_id, f"names no topics: {error!r}")
+            changed = _Changed.model_validate_json(record.body)
+        except ValidationError as error:
+            fault = error.errors(include_url=False)[0]
+            result.reject(record.message_id, f"names no topics: {fault['msg']}")
         else:
+            topics.update(changed.topics)
             result.finish(record.message_id, "judged")
     changes = judge(database_url, now, topics)
     for change in changes:
