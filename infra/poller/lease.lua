@@ -1,7 +1,7 @@
 -- Keeps records with the consumer that holds them, and writes down how many attempts each has had.
 --
 -- KEYS  1 the source stream, 2 the partition's counters
--- ARGV  1 pipe, 2 consumer, 3 milliseconds for which the records count as idle (0: held; the lease: free to be taken),
+-- ARGV  1 pipe, 2 consumer, 3 milliseconds for which the records count as idle (0: held; many: free to be taken),
 --       4 counter to add the number of records to, or '', then for each record: id, deliveries (attempts and one)
 -- Gives the ids that are no longer this consumer's; those are left alone.
 --

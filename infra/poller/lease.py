@@ -24,6 +24,8 @@ RENEW_SLICE = 500
 # stopping the others; four times what is in flight, where that is more.
 LEAST_HELD = 1_000
 HELD_PER_FLIGHT = 4
+# A record that is handed back looks idle for longer than any poller's lease can be.
+HANDED_BACK_IDLE_MS = 3_600_000
 MOST_HELD_BYTES = 32 * 1024 * 1024
 
 
@@ -85,7 +87,7 @@ class Lease:
 
     async def hand_back(self, records: Sequence[Record]) -> None:
         """Let go of records that were not tried, so that any poller may take them over now. Raises ``RedisError``."""
-        await self._claim(records, idle_ms=self._seat.lease_ms, counter="")
+        await self._claim(records, idle_ms=HANDED_BACK_IDLE_MS, counter="")
         self.release(record.id for record in records)
 
     async def _claim(self, records: Sequence[Record], *, idle_ms: int, counter: str) -> None:

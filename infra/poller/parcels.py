@@ -50,6 +50,7 @@ class Parcels:
 
     async def ready(self) -> None:
         """Return when one more parcel could be tried, or when it is time to stop."""
+        await asyncio.sleep(0)  # what has just been sent takes its flight first
         async with self._flights:
             pass
         await self._pace.ready(self._stop)

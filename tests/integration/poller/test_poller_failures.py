@@ -1,0 +1,226 @@
+"""What fails: retried, halved, rejected, dead; and never a neighbour's problem."""
+
+import json
+import time
+
+import pytest
+
+from barometer.stores.streams import books
+from barometer.streams import counters_key, stream_key
+from tests.integration.poller.rig import Body, HandlerError, RefusedError, Rig, deployment, echo, until
+
+
+def _number(record: Body) -> int:
+    return int(json.loads(record["body"])["n"])
+
+
+def _chokes_on(*poison: int) -> object:
+    def function(records: list[Body]) -> Body:
+        if any(_number(record) in poison for record in records):
+            raise HandlerError("ValueError", "this one is poison")
+        return echo(records)
+
+    return function
+
+
+def test_a_poison_record_dies_alone(rig: Rig) -> None:
+    rig.aws.pipes = deployment(BatchSize=64, MaximumRetryAttempts=2)
+    rig.aws.functions = {"ingest": _chokes_on(37)}
+    rig.streams.client.hset(counters_key(0), "accepted", 64)
+    rig.streams.add("raw", *({"n": n} for n in range(64)))
+    rig.start()
+    until(lambda: rig.streams.length("raw") == 0)
+    assert sorted(body["n"] for body in rig.streams.bodies("posts")) == [n for n in range(64) if n != 37]
+    (letter,) = rig.streams.letters()
+    assert json.loads(letter["body"]) == {"n": 37}
+    # Halved six times from 64 (two calls each), then alone for its first try and two more.
+    assert len(rig.aws.calls) <= 1 + 6 * 2 + 2
+    assert books(rig.streams.client, 1).missing == 0
+
+
+def test_a_dead_letter_tells_everything(rig: Rig) -> None:
+    rig.aws.pipes = deployment(MaximumRetryAttempts=3)
+    rig.aws.functions = {"ingest": _chokes_on(0)}
+    (entry_id,) = rig.streams.add("raw", {"n": 0})
+    before = int(time.time() * 1_000)
+    rig.start()
+    until(lambda: rig.streams.length("raw") == 0)
+    (letter,) = rig.streams.letters()
+    dead_at = int(letter.pop("dead_at"))
+    assert before <= dead_at <= time.time() * 1_000
+    assert letter == {
+        "body": '{"n": 0}',
+        "stream": "raw",
+        "pipe": "ingest",
+        "function": "ingest",
+        "id": entry_id,
+        "kind": "dead",
+        "reason": "attempts spent (4): ValueError: this one is poison",
+        "error_type": "ValueError",
+        "attempts": "4",
+        "first_at": entry_id.split("-")[0],
+    }
+    received = [call.records[0]["attributes"]["ApproximateReceiveCount"] for call in rig.aws.calls]
+    assert received == ["1", "2", "3", "4"]
+    assert rig.streams.counters() == {"ingest.in": 1, "ingest.dead": 1, "ingest.retried": 3, "dead": 1}
+
+
+def test_a_batch_that_may_not_be_halved_is_retried_as_it_is(rig: Rig) -> None:
+    rig.aws.pipes = deployment(BatchSize=4, MaximumRetryAttempts=1, BisectBatchOnFunctionError=False)
+    rig.aws.functions = {"ingest": _chokes_on(2)}
+    rig.streams.add("raw", *({"n": n} for n in range(4)))
+    rig.start()
+    until(lambda: rig.streams.length("raw") == 0)
+    assert [len(call.records) for call in rig.aws.calls] == [4, 4]
+    assert len(rig.streams.letters()) == 4
+
+
+def test_only_the_records_reported_as_failed_are_tried_again(rig: Rig) -> None:
+    failed: list[int] = []
+
+    def function(records: list[Body]) -> Body:
+        again = [record for record in records if _number(record) % 5 == 0 and _number(record) not in failed]
+        failed.extend(_number(record) for record in again)
+        answer = echo([record for record in records if record not in again])
+        return answer | {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in again]}
+
+    rig.aws.pipes, rig.aws.functions = deployment(BatchSize=10), {"ingest": function}
+    rig.streams.add("raw", *({"n": n} for n in range(10)))
+    rig.start()
+    until(lambda: rig.streams.length("posts") == 10)
+    assert [sorted(map(_number, call.records)) for call in rig.aws.calls] == [list(range(10)), [0, 5]]
+    assert rig.streams.counters()["ingest.retried"] == 2
+
+
+def test_a_rejected_record_goes_straight_to_the_dead_with_its_reason(rig: Rig) -> None:
+    def function(records: list[Body]) -> Body:
+        return {"rejections": [{"itemIdentifier": record["messageId"], "reason": "no good"} for record in records]}
+
+    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": function}
+    rig.streams.client.hset(counters_key(0), "accepted", 2)
+    rig.streams.add("raw", {"n": 1}, {"n": 2})
+    rig.start()
+    until(lambda: rig.streams.length("raw") == 0)
+    assert {(letter["kind"], letter["reason"], letter["attempts"]) for letter in rig.streams.letters()} == {
+        ("rejected", "no good", "0")
+    }
+    assert rig.streams.counters() == {"accepted": 2, "ingest.in": 2, "ingest.rejected": 2, "rejected": 2}
+    assert books(rig.streams.client, 1).missing == 0
+
+
+def test_without_a_destination_the_dead_are_dropped_and_counted(rig: Rig) -> None:
+    rig.aws.pipes = deployment(MaximumRetryAttempts=0, BatchSize=1)
+    rig.aws.pipes["Pipes"][0] |= {"Source": "events", "Targets": [], "DestinationConfig": {}}
+    rig.aws.functions = {"ingest": _chokes_on(1)}
+    rig.streams.add("events", {"n": 1})
+    rig.start()
+    until(lambda: rig.streams.length("events") == 0)
+    assert rig.streams.counters() == {"ingest.in": 1, "ingest.dead": 1, "ingest.dropped": 1}
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        RefusedError(429, "TooManyRequestsException"),
+        RefusedError(404, "ResourceNotFoundException"),
+        RefusedError(500, "ServiceException"),
+        HandlerError("UnavailableError", "the database is away"),
+    ],
+    ids=["throttled", "not deployed", "service down", "stage down"],
+)
+def test_what_is_no_records_fault_spends_no_attempt(rig: Rig, trouble: Exception) -> None:
+    def function(records: list[Body]) -> Body:
+        if len(rig.aws.calls) <= 6:
+            raise trouble
+        return echo(records)
+
+    rig.aws.pipes = deployment(MaximumRetryAttempts=0)
+    rig.aws.functions = {"ingest": function}
+    rig.streams.add("raw", {"n": 1}, {"n": 2})
+    rig.start()
+    until(lambda: rig.streams.length("posts") == 2)
+    assert rig.streams.letters() == []
+    assert "ingest.retried" not in rig.streams.counters()
+
+
+def test_an_endpoint_that_comes_back_gets_what_waited(rig: Rig) -> None:
+    rig.aws.pipes, rig.aws.functions = deployment(MaximumRetryAttempts=0), {"ingest": echo}
+    rig.streams.add("raw", {"n": 1})
+    poller = rig.start(lambda_endpoint="http://127.0.0.1:9")
+    until(lambda: poller.told("the function is not available"))
+    assert poller.stop() == 0
+    assert rig.streams.letters() == []
+    # What it could not bring away was handed back: the next poller need not wait for the lease.
+    rig.start(lease_seconds=600)
+    until(lambda: rig.streams.length("posts") == 1)
+
+
+def test_a_record_too_old_is_dead_without_a_call(rig: Rig) -> None:
+    rig.aws.pipes, rig.aws.functions = deployment(MaximumRecordAgeInSeconds=60), {"ingest": echo}
+    old = f"{int(time.time() - 61) * 1_000}-0"
+    rig.streams.client.xadd(stream_key("raw", 0), {"body": '{"n": 1}'}, id=old)
+    rig.streams.add("raw", {"n": 2})
+    rig.start()
+    until(lambda: rig.streams.length("raw") == 0)
+    assert [body["n"] for body in rig.streams.bodies("posts")] == [2]
+    (letter,) = rig.streams.letters()
+    assert (letter["id"], letter["error_type"], letter["attempts"]) == (old, "RecordAgeExceeded", "0")
+    assert letter["reason"].endswith("of 60 s")
+
+
+def test_age_counts_while_the_function_is_throttled(rig: Rig) -> None:
+    def function(_: list[Body]) -> Body:
+        raise RefusedError(429, "TooManyRequestsException")
+
+    rig.aws.pipes, rig.aws.functions = deployment(MaximumRecordAgeInSeconds=1), {"ingest": function}
+    rig.streams.add("raw", {"n": 1})
+    rig.start()
+    until(lambda: rig.streams.length("raw") == 0)
+    assert [letter["error_type"] for letter in rig.streams.letters()] == ["RecordAgeExceeded"]
+
+
+def test_nonsense_fails_the_batch_and_says_what_was_wrong(rig: Rig) -> None:
+    def function(records: list[Body]) -> object:
+        name = records[0]["messageId"]
+        return {
+            0: b"<html>",
+            1: None,
+            2: {"records": [{"from": "1-1", "to": "posts", "body": 1}]},
+            3: {},
+            4: {"records": [{"from": name, "to": "nowhere", "body": 1}]},
+        }[_number(records[0])]
+
+    rig.aws.pipes, rig.aws.functions = deployment(BatchSize=1, MaximumRetryAttempts=0), {"ingest": function}
+    rig.streams.add("raw", *({"n": n} for n in range(5)))
+    rig.start()
+    until(lambda: rig.streams.length("raw") == 0)
+    told = {json.loads(letter["body"])["n"]: letter["reason"] for letter in rig.streams.letters()}
+    for n, part in enumerate(
+        ["the answer is not JSON", "the whole", "records that were not in the batch: 1-1", "nowhere", "to 'nowhere'"]
+    ):
+        assert "AnswerError" in told[n]
+        assert part in told[n]
+
+
+def test_records_that_no_function_can_be_given_are_rejected(rig: Rig) -> None:
+    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": echo}
+    rig.streams.add("raw", b'"\xff\xfe"', b'"' + b"x" * 6_300_000 + b'"', {"n": 1})
+    rig.streams.client.xadd(stream_key("raw", 0), {"other": "field"})
+    rig.start()
+    until(lambda: rig.streams.length("raw") == 0)
+    assert rig.streams.bodies("posts") == [{"n": 1}]
+    reasons = sorted(letter["reason"] for letter in rig.streams.letters())
+    for reason, start in zip(
+        reasons, ["the body is not UTF-8", "the entry has no field", "the record takes"], strict=True
+    ):
+        assert reason.startswith(start)
+    assert rig.streams.counters()["rejected"] == 3
+
+
+def test_many_waiting_poison_records_do_not_stop_the_others(rig: Rig) -> None:
+    rig.aws.pipes = deployment(BatchSize=1, MaximumRetryAttempts=1_000)
+    rig.aws.functions = {"ingest": _chokes_on(*range(50))}
+    rig.streams.add("raw", *({"n": n} for n in range(50)), *({"n": n} for n in range(100, 150)))
+    rig.start(retry_base_seconds=60, retry_cap_seconds=60)
+    until(lambda: rig.streams.length("posts") == 50)
+    assert rig.streams.length("raw") == 50
