@@ -56,7 +56,7 @@ async def socket_server(serve: Callable[[web.WebSocketResponse, web.Request], Aw
     """The address of a WebSocket server that does what ministack cannot be made to do."""
 
     async def handshake(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(compress=False)
+        socket = web.WebSocketResponse(compress=False, protocols=["barometer.v2"])
         await socket.prepare(request)
         await serve(socket, request)
         return socket
@@ -266,8 +266,9 @@ async def test_binary_frames_and_subprotocols_pass():
         await socket.send_bytes(await socket.receive_bytes())
 
     async with socket_server(serve) as url, front_door("http://127.0.0.1:9", url) as door:
-        socket = await door.ws_connect("/socket", protocols=["barometer", "other"])
-        assert await socket.receive_str(timeout=10) == "barometer,other"
+        socket = await door.ws_connect("/socket", protocols=["barometer.v1", "barometer.v2"])
+        assert socket.protocol == "barometer.v2"
+        assert await socket.receive_str(timeout=10) == "barometer.v1,barometer.v2"
         await socket.send_bytes(b"\x00\xff")
         assert await socket.receive_bytes(timeout=10) == b"\x00\xff"
         await socket.close()

@@ -155,7 +155,8 @@ async def test_settings_are_read_once_for_a_burst_and_again_when_they_are_old(tm
 
 
 async def test_a_function_that_was_deleted_is_unknown_and_its_processes_go(tmp_path: Path):
-    async with lambda_service(tmp_path, function("whoami"), runner_settings_seconds=0.1) as lab:
+    settings = {"runner_settings_seconds": 0.1, "runner_forget_seconds": 0}
+    async with lambda_service(tmp_path, function("whoami"), **settings) as lab:
         pid = (await lab.call("whoami")).body["pid"]
         lab.source.functions.clear()
         await asyncio.sleep(0.1)
@@ -163,6 +164,20 @@ async def test_a_function_that_was_deleted_is_unknown_and_its_processes_go(tmp_p
         await eventually(lambda: gone(pid))
         with pytest.raises(ClientError, match="ResourceNotFoundException"):
             await lab.call("whoami")
+
+
+async def test_a_function_that_is_missing_for_a_moment_runs_on(tmp_path: Path):
+    whoami = function("whoami")
+    async with lambda_service(tmp_path, whoami, runner_settings_seconds=0.05, runner_forget_seconds=30) as lab:
+        pid = (await lab.call("whoami")).body["pid"]
+        lab.source.functions.clear()
+        reads = lab.source.reads
+        for _ in range(5):
+            await asyncio.sleep(0.06)
+            assert (await lab.call("whoami")).body["pid"] == pid
+        assert lab.source.reads > reads
+        lab.source.functions["whoami"] = whoami
+        assert (await lab.call("whoami")).body["pid"] == pid
 
 
 async def test_reload_reads_the_code_afresh_and_lets_what_runs_finish(tmp_path: Path):

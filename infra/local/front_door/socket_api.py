@@ -55,46 +55,52 @@ class SocketApi:
     session: ClientSession
     limit: int
     _open: set[web.WebSocketResponse] = field(default_factory=set)
+    _count: int = 0
 
     async def forward(self, request: web.Request) -> web.StreamResponse:
         """Answer one handshake, and stay until the socket closes."""
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return problem(426, "this is a WebSocket")
-        if len(self._open) >= self.limit:
+        if self._count >= self.limit:
             return problem(503, "too many sockets are open", retry_after=5)
-        protocols = [
-            name.strip() for value in request.headers.getall("Sec-WebSocket-Protocol", []) for name in value.split(",")
-        ]
+        # Counted from before the handshake, or many at once would pass the limit.
+        self._count += 1
+        try:
+            upstream = await self._connect(request)
+            return upstream if isinstance(upstream, web.Response) else await self._serve(request, upstream)
+        finally:
+            self._count -= 1
+
+    async def _serve(self, request: web.Request, upstream: ClientWebSocketResponse) -> web.StreamResponse:
         client = web.WebSocketResponse(
             heartbeat=_HEARTBEAT_SECONDS,
             timeout=_CLOSE_SECONDS,
             max_msg_size=_CLIENT_BYTES,
-            protocols=protocols,
+            protocols=[upstream.protocol] if upstream.protocol else [],
             autoclose=False,
+            # The next hop is this very machine: what compressing saves there, it costs here.
+            compress=False,
         )
-        # Counted from before the handshake, or many at once would pass the limit.
-        self._open.add(client)
-        try:
-            upstream = await self._connect(request, protocols)
-            if isinstance(upstream, web.Response):
-                return upstream
-            async with upstream:
-                await client.prepare(request)
+        async with upstream:
+            await client.prepare(request)
+            self._open.add(client)
+            try:
                 await _join(client, upstream)
-        finally:
-            self._open.discard(client)
+            finally:
+                self._open.discard(client)
         return client
 
     async def close(self) -> None:
         """Tell every client that the door closes."""
         going_away = (
-            client.close(code=WSCloseCode.GOING_AWAY, message=b"shutting down")
-            for client in tuple(self._open)
-            if client.prepared
+            client.close(code=WSCloseCode.GOING_AWAY, message=b"shutting down") for client in tuple(self._open)
         )
         await asyncio.gather(*going_away, return_exceptions=True)
 
-    async def _connect(self, request: web.Request, protocols: list[str]) -> ClientWebSocketResponse | web.Response:
+    async def _connect(self, request: web.Request) -> ClientWebSocketResponse | web.Response:
+        protocols = [
+            name.strip() for value in request.headers.getall("Sec-WebSocket-Protocol", []) for name in value.split(",")
+        ]
         headers = to_upstream(request)
         # The client library says this one itself.
         headers.popall("Sec-WebSocket-Protocol", None)
@@ -129,12 +135,11 @@ async def _join(client: web.WebSocketResponse, upstream: ClientWebSocketResponse
     """Carry frames both ways until one side ends, then end the other in the same way."""
     to_upstream_task = asyncio.create_task(_carry(client, upstream))
     to_client_task = asyncio.create_task(_carry(upstream, client))
+    # What both are told if we are cancelled.
+    code, reason = int(WSCloseCode.GOING_AWAY), b""
     try:
         done, _ = await asyncio.wait({to_upstream_task, to_client_task}, return_when=asyncio.FIRST_COMPLETED)
         code, reason = done.pop().result()
-    except asyncio.CancelledError:
-        code, reason = WSCloseCode.GOING_AWAY, b""
-        raise
     finally:
         for task in (to_upstream_task, to_client_task):
             task.cancel()

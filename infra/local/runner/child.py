@@ -18,6 +18,7 @@ def main() -> None:
     """Take the place of ``python -m awslambdaric HANDLER``."""
     parent, handler = int(sys.argv[1]), sys.argv[2]
     if sys.platform == "linux":
+        # The kernel means the thread that started us; asyncio starts processes from the loop's, which is the main one.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             # It died before the signal was asked for.

@@ -27,6 +27,7 @@ _TEND_SECONDS = 0.5
 class _Entry:
     pool: Pool
     read_at: float
+    missing_since: float | None = None
 
 
 class Runner:
@@ -123,23 +124,30 @@ class Runner:
         )
 
     async def _refresh(self, name: str) -> None:
-        function: Function | None
         try:
             function = await self._source.find(name)
         except UnknownFunctionError:
-            function = None
+            self._missing(name)
+            return
         except UnavailableError as error:
             logger.warning("settings stay as they were", function=name, reason=str(error))
             return
-        entry = self._entries.get(name)
-        if entry is None or entry.pool.function == function:
+        if (entry := self._entries.get(name)) is None:
             return
-        logger.info("settings have changed", function=name, deployed=function is not None)
-        self._leave(entry.pool)
-        if function is None:
-            del self._entries[name]
-        else:
+        entry.missing_since = None
+        if entry.pool.function != function:
+            logger.info("settings have changed", function=name)
+            self._leave(entry.pool)
             entry.pool = self._new_pool(function)
+
+    def _missing(self, name: str) -> None:
+        if (entry := self._entries.get(name)) is None:
+            return
+        entry.missing_since = entry.missing_since or time.monotonic()
+        if time.monotonic() - entry.missing_since >= self._settings.runner_forget_seconds:
+            logger.info("the function was deleted", function=name)
+            self._leave(entry.pool)
+            del self._entries[name]
 
     def _leave(self, pool: Pool) -> None:
         self._leaving.add(pool)

@@ -23,6 +23,12 @@ class RunnerSettings(Settings):
     runner_settings_seconds: float = Field(
         default=15, gt=0, description="how old a function's settings may get before they are read again"
     )
+    runner_forget_seconds: float = Field(
+        # An emulator that was killed comes back without its functions until they are deployed again.
+        default=60,
+        ge=0,
+        description="how long a function must be missing from the deployed stack before it counts as deleted",
+    )
     runner_init_seconds: float = Field(
         # Lambda gives 10 s and the request's own timeout after that; a busy laptop imports more slowly than Lambda.
         default=60,
