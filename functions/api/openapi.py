@@ -12,7 +12,7 @@ import orjson
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from functions.api.problems import MEDIA_TYPE, Problem
+from functions.api.problems import Problem, problem
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
 DESCRIPTION = """\
@@ -70,7 +70,7 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
             responses = operation["responses"]
             responses.pop("422", None)
             for status, description in _refusals(path, operation).items():
-                responses.setdefault(status, _problem(description))
+                responses.setdefault(status, problem(description))
             _name_scopes(operation)
     return document
 
@@ -86,13 +86,6 @@ def _refusals(path: str, operation: dict[str, Any]) -> dict[str, str]:
     if "{" in path:
         refusals |= _WITH_ID
     return refusals
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {
-        "description": description,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
 
 
 def _name_scopes(operation: dict[str, Any]) -> None:

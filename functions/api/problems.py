@@ -85,6 +85,12 @@ def respond(
     return Response(body, int(status), {**(headers or {}), "Cache-Control": "no-store"}, media_type=MEDIA_TYPE)
 
 
+def problem(description: str) -> dict[str, Any]:
+    """How OpenAPI shows an answer that is a problem."""
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
+    return {"description": description, "content": {MEDIA_TYPE: {"schema": schema}}}
+
+
 def _summary(found: Sequence[Fault]) -> str:
     first = f"{found[0].field} {found[0].reason}"
     return first if len(found) == 1 else f"{first} (and {len(found) - 1} more)"

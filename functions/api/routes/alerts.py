@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from barometer.stores import alerts
 from functions.api.deps import Database, Reader
@@ -29,8 +29,10 @@ async def list_alerts(_: Reader, wanted: Annotated[AlertQuery, Query()], connect
     )
 
 
-@router.post("/{alert_id}/acknowledge")
-async def acknowledge_alert(principal: Reader, alert_id: UUID, connection: Database) -> Alert:
+@router.post("/{id}/acknowledge")
+async def acknowledge_alert(
+    principal: Reader, alert_id: Annotated[UUID, Path(alias="id")], connection: Database
+) -> Alert:
     """Note that it was seen, under the name of the key. Whoever did so first stays noted."""
     alert = alerts.acknowledge(connection, alert_id, principal.name, datetime.now(UTC))
     return Alert.model_validate(alert.as_public())

@@ -9,9 +9,11 @@ from barometer.stores import connections, keys
 from functions.api.bodies import JsonRoute
 from functions.api.deps import Admin, Database, RedisDep
 from functions.api.models import Key, KeyIn, KeyPage, KeyPatch, NewKey
+from functions.api.problems import problem
 
 router = APIRouter(prefix="/api/keys", tags=["keys"], route_class=JsonRoute)
-KeyId = Annotated[str, Path(pattern=r"^[0-9a-f]{1,64}$", examples=["9f2c41d07ab3"])]
+KEY_ID = r"^[0-9a-f]{1,64}$"
+LAST_ADMIN = problem("It is the last key with the scope admin")
 
 
 def _public(key: keys.Key) -> Key:
@@ -31,20 +33,28 @@ async def create_key(_: Admin, body: KeyIn, connection: Database) -> NewKey:
     return NewKey(id=made.id, name=made.name, scopes=made.scopes, created_at=made.created_at, secret=made.secret_text)
 
 
-@router.get("/{key_id}")
-async def get_key(_: Admin, key_id: KeyId, connection: Database) -> Key:
+@router.get("/{id}")
+async def get_key(_: Admin, key_id: Annotated[str, Path(alias="id", pattern=KEY_ID)], connection: Database) -> Key:
     """One key, without its secret."""
     return _public(keys.get_key(connection, key_id))
 
 
-@router.patch("/{key_id}")
-async def update_key(_: Admin, key_id: KeyId, body: KeyPatch, connection: Database) -> Key:
+@router.patch("/{id}", responses={HTTPStatus.CONFLICT: LAST_ADMIN})
+async def update_key(
+    _: Admin, key_id: Annotated[str, Path(alias="id", pattern=KEY_ID)], body: KeyPatch, connection: Database
+) -> Key:
     """Rename a key or change what it may do. The last key with the scope admin keeps it (409)."""
     return _public(keys.update_key(connection, key_id, body.name, body.scopes))
 
 
-@router.delete("/{key_id}", status_code=HTTPStatus.NO_CONTENT)
-async def revoke_key(_: Admin, key_id: KeyId, connection: Database, client: RedisDep, after: BackgroundTasks) -> None:
+@router.delete("/{id}", status_code=HTTPStatus.NO_CONTENT, responses={HTTPStatus.CONFLICT: LAST_ADMIN})
+async def revoke_key(
+    _: Admin,
+    key_id: Annotated[str, Path(alias="id", pattern=KEY_ID)],
+    connection: Database,
+    client: RedisDep,
+    after: BackgroundTasks,
+) -> None:
     """Revoke a key, its sessions and its sockets. The last key with the scope admin stays (409)."""
     keys.revoke_key(connection, key_id)
     after.add_task(connections.forget_key, client, key_id)  # once the transaction is committed

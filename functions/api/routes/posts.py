@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Annotated, Literal
 from uuid import UUID, uuid4
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, Field, ValidationError
 
 from barometer.posts import Accepted, RawPost
@@ -87,7 +87,7 @@ async def list_posts(_: Reader, wanted: Annotated[PostQuery, Query()], connectio
     )
 
 
-@router.get("/{post_id}")
-async def get_post(_: Reader, post_id: UUID, connection: Database) -> Post:
+@router.get("/{id}")
+async def get_post(_: Reader, post_id: Annotated[UUID, Path(alias="id")], connection: Database) -> Post:
     """One stored post."""
     return Post.model_validate(posts.get(connection, post_id).as_public())

@@ -10,12 +10,17 @@ from barometer.stores import keys
 from functions.api.bodies import JsonRoute
 from functions.api.deps import SESSION_COOKIE, Anyone, SettingsDep, invalid_token, refuse_other_sites, transaction
 from functions.api.models import NewSession, SessionRequest, Whoami
-from functions.api.problems import Fault, RefusalError
+from functions.api.problems import Fault, RefusalError, problem
 
 router = APIRouter(prefix="/api/session", tags=["session"], route_class=JsonRoute)
+FOREIGN = problem("A page of another origin asked")
 
 
-@router.post("", status_code=HTTPStatus.CREATED)
+@router.post(
+    "",
+    status_code=HTTPStatus.CREATED,
+    responses={HTTPStatus.UNAUTHORIZED: problem("The key is unknown or revoked"), HTTPStatus.FORBIDDEN: FOREIGN},
+)
 async def create_session(body: SessionRequest, request: Request, response: Response, config: SettingsDep) -> NewSession:
     """Sign in: the answer sets an HttpOnly, SameSite=Strict cookie that stands for the key for seven days."""
     refuse_other_sites(request, config)
@@ -44,7 +49,7 @@ async def get_session(principal: Anyone) -> Whoami:
     return Whoami(key_id=principal.id, name=principal.name, scopes=sorted(principal.scopes))
 
 
-@router.delete("", status_code=HTTPStatus.NO_CONTENT)
+@router.delete("", status_code=HTTPStatus.NO_CONTENT, responses={HTTPStatus.FORBIDDEN: FOREIGN})
 async def delete_session(
     request: Request,
     response: Response,

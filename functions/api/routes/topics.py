@@ -11,6 +11,7 @@ from barometer.topics import TOPIC_NAME
 from functions.api.bodies import JsonRoute
 from functions.api.deps import Admin, CacheDep, Database, Reader
 from functions.api.models import Topic, TopicIn, TopicPage, TopicPatch
+from functions.api.problems import problem
 
 router = APIRouter(prefix="/api/topics", tags=["topics"], route_class=JsonRoute)
 Name = Annotated[str, Path(pattern=TOPIC_NAME, examples=["rust"])]
@@ -22,7 +23,7 @@ async def list_topics(_: Reader, connection: Database) -> TopicPage:
     return TopicPage(items=[_public(topic) for topic in topics.list_topics(connection)])
 
 
-@router.post("", status_code=HTTPStatus.CREATED)
+@router.post("", status_code=HTTPStatus.CREATED, responses={HTTPStatus.CONFLICT: problem("The name is taken")})
 async def create_topic(_: Admin, body: TopicIn, connection: Database) -> Topic:
     """Make a topic: posts to come belong to it, from a few seconds on. Names are unique (409).
 

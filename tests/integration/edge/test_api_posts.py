@@ -196,7 +196,7 @@ def test_a_post_that_is_not_there_is_a_404_and_an_id_that_is_none_a_422(call: Ca
     assert call("GET", "/api/posts/00000000-0000-0000-0000-000000000000", key=writer).status == 404
     answer = call("GET", "/api/posts/1", key=writer)
     assert answer.status == 422
-    assert answer.faults[0][0] == "post_id"
+    assert answer.faults[0][0] == "id"
 
 
 @pytest.mark.parametrize(

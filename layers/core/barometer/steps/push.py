@@ -5,6 +5,7 @@ sending fails, so its socket sees the gap and asks REST. Nothing here fails a ba
 Redis or Postgres being away does, and then the poller tries again for as long as the news is news.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -108,7 +109,8 @@ def _posts(
             fitting = [body for post, body in zip(posts, encoded, strict=True) if wanted.wants(post["topics"])]
             if fitting:
                 chosen[connection] = fitting
-    allowances = connections.allow(client, {key: len(fitting) for key, fitting in chosen.items()}, POSTS_A_SECOND)
+    counts = {connection: len(fitting) for connection, fitting in chosen.items()}
+    allowances = connections.allow(client, counts, POSTS_A_SECOND, time.time())
     return {
         connection: _split(_sample(chosen[connection], allowance.posts), allowance)
         for connection, allowance in allowances.items()

@@ -126,18 +126,17 @@ def number(client: "Redis", frames: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def allow(client: "Redis", posts: Mapping[str, int], limit: int) -> dict[str, Allowance]:
-    """Share out this second's ``limit`` of posts a socket, over all processes that push.
+def allow(client: "Redis", posts: Mapping[str, int], limit: int, now: float) -> dict[str, Allowance]:
+    """Share out the ``limit`` of posts a socket in the second of ``now``, over all processes that push.
 
     What is not allowed is remembered, and told with the next allowance that is not empty.
     """
     if not posts:
         return {}
-    second = int(time.time())
     args = [limit, *(part for connection, count in posts.items() for part in (connection, count))]
     pairs = cast(
         "list[int]",
-        client.register_script(script("socket_allow"))(keys=[_KEYS, f"{_SENT}:{second}", _OMITTED], args=args),
+        client.register_script(script("socket_allow"))(keys=[_KEYS, f"{_SENT}:{int(now)}", _OMITTED], args=args),
     )
     return {
         connection: Allowance(allowed, omitted)
