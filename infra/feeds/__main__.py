@@ -29,7 +29,10 @@ async def feed(settings: FeedSettings) -> None:
     source, most = build(settings)
     patience = settings.feed_patience_seconds
     tally = await run_until_stopped(source, raw(settings), most=most, waiting=_tell, patience=patience)
-    logger.info("feed ended", extra={"feed": source.name, "accepted": tally.accepted, "rejected": tally.rejected})
+    logger.info(
+        "feed ended",
+        extra={"feed": source.name, "accepted": tally.accepted, "rejected": tally.rejected, "left": tally.left},
+    )
 
 
 def _tell(reason: str) -> None:

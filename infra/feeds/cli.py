@@ -113,7 +113,8 @@ def _run(feed: "Feed", most: float | None, home: Path) -> None:
 
     enter(home)
     tally = asyncio.run(run_until_stopped(feed, raw(), most=most, waiting=tell))
-    typer.echo(f"{tally.accepted:,} posts accepted, {tally.rejected:,} rejected")
+    left = f", {tally.left:,} not taken before the end" if tally.left else ""
+    typer.echo(f"{tally.accepted:,} posts accepted, {tally.rejected:,} rejected{left}")
 
 
 def analyze(

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from barometer.errors import InvalidInputError
+from barometer.errors import BarometerError, InvalidInputError
 from barometer.observability import logger
 from barometer.posts import RawPost
 from infra.feeds.pace import Pace
@@ -26,10 +26,11 @@ _REFUSALS_TOLD = 10
 
 @dataclass(slots=True)
 class Tally:
-    """What became of a feed's posts so far."""
+    """What became of a feed's posts so far; ``left`` were taken, but not accepted before the grace of a stop ended."""
 
     accepted: int = 0
     rejected: int = 0
+    left: int = 0
 
 
 @contextlib.contextmanager
@@ -60,7 +61,7 @@ async def run(feed: Feed, writer: Writer, stop: asyncio.Event, *, retention: tim
     """Write the posts of ``feed`` until it ends or ``stop`` is set, at most ``most`` a second.
 
     Raises:
-        BarometerError: the writer gave up; the posts it held were not accepted.
+        BarometerError: the writer gave up, though nobody said ``stop``; the posts it held were not accepted.
     """
     queue: asyncio.Queue[RawPost | None] = asyncio.Queue(MOST_AT_ONCE)
     tally = Tally()
@@ -70,7 +71,13 @@ async def run(feed: Feed, writer: Writer, stop: asyncio.Event, *, retention: tim
     try:
         while batch := await _gather(queue, pace.batch_size(MOST_AT_ONCE)):
             await pace.turn(len(batch), stop)
-            await writer.write(batch)
+            try:
+                await writer.write(batch)
+            except BarometerError:
+                if not stop.is_set():
+                    raise
+                tally.left = len(batch) + queue.qsize()
+                return tally
             tally.accepted += len(batch)
         with contextlib.suppress(asyncio.CancelledError):
             await taking  # the feed's own failure, if that is why it ended

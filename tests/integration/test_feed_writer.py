@@ -180,6 +180,15 @@ async def test_a_stopped_feed_writes_what_it_took(redis_url: str):
     assert tally.accepted == len(lying(raw)) > 50
 
 
+async def test_a_stopped_feed_that_finds_no_room_says_what_it_leaves(redis_url: str):
+    raw, stop = raw_of(redis_url, bound=1), asyncio.Event()
+    feed = Said([{"text": f"{n}", "source": "s"} for n in range(2_000)])
+    asyncio.get_running_loop().call_later(0.5, stop.set)
+    tally = await asyncio.wait_for(run(feed, Writer(raw, stop), stop, retention=RETENTION, most=None), 5)
+    assert tally.accepted == len(lying(raw)) > 0
+    assert tally.left > 0
+
+
 async def test_a_feed_that_fails_is_not_mistaken_for_one_that_ended(redis_url: str):
     class Failing(Said):
         async def posts(self) -> AsyncGenerator[dict[str, Any] | InvalidInputError, None]:
@@ -226,6 +235,13 @@ async def test_a_replay_sends_the_good_rows_and_keeps_the_bad_ones(redis_url: st
     assert (two["source"], two["source_id"]) == ("mixed", f"{mark.post_id_prefix}3")
     kept = [orjson.loads(line) for line in (tmp_path / "rejects.jsonl").read_bytes().splitlines()]
     assert [row["row"] for row in kept] == ['{"text":""}', "nonsense", '{"text":"x","likes":3}']
+
+
+async def test_rejects_that_cannot_be_kept_are_told_before_anything_is_sent(redis_url: str, tmp_path: Path):
+    raw, options = raw_of(redis_url), Options(rejects=tmp_path / "missing" / "rejects.jsonl")
+    with pytest.raises(BarometerError, match="cannot write"):
+        await replayed(raw, tsv(tmp_path, 5), Bookmarks(tmp_path / "marks"), options, asyncio.Event())
+    assert lying(raw) == []
 
 
 async def test_a_finished_replay_sends_nothing_more_unless_asked_again(redis_url: str, tmp_path: Path):

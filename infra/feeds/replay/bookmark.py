@@ -84,12 +84,19 @@ class Bookmarks:
             raise BarometerError(f"{path} cannot be read; remove it to replay from the beginning: {error}") from error
 
     def keep(self, bookmark: Bookmark) -> None:
-        """Write it down."""
+        """Write it down.
+
+        Raises:
+            BarometerError: the folder cannot be written.
+        """
         path = self._path(bookmark.content)
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = path.with_suffix(".new")
-        fresh.write_bytes(bookmark.model_dump_json().encode())
-        fresh.replace(path)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fresh.write_bytes(bookmark.model_dump_json().encode())
+            fresh.replace(path)
+        except OSError as error:
+            raise BarometerError(f"cannot write {path}: {error.strerror}") from error
 
     def _path(self, content: str) -> Path:
         return self._folder / f"{content}.json"

@@ -116,7 +116,7 @@ class _Bar:
 
     def __init__(self, progress: Progress, replay: Replay) -> None:
         self._progress, self._replay = progress, replay
-        self._before, self._began = replay.bookmark.accepted, monotonic()
+        self._before, self._began, self._why = replay.bookmark.accepted, monotonic(), ""
         self._task = progress.add_task("", total=replay.size, completed=replay.bookmark.offset, posts="", why="")
 
     def moved(self) -> None:
@@ -125,6 +125,9 @@ class _Bar:
         self._progress.update(self._task, completed=mark.offset, posts=f"{mark.accepted:,} posts, {rate:,.0f}/s")
 
     def waiting(self, why: str) -> None:
+        if self._progress.disable and why != self._why:
+            self._progress.console.print(f"waiting: {why}" if why else "going on")
+        self._why = why
         self._progress.update(self._task, why=f"waiting: {why}" if why else "")
 
 

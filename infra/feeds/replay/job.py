@@ -84,11 +84,13 @@ class Replay:
         """Send what is left of the file, until its end or until ``stop`` is set; ``moved`` is called after each batch.
 
         Raises:
-            BarometerError: the writer gave up; what was accepted until then is in the bookmark.
+            BarometerError: the writer gave up, or a file cannot be written; what was accepted is in the bookmark.
         """
         pace = Pace(self._options.rate)
         size = pace.batch_size(MOST_AT_ONCE)
-        self._bookmarks.keep(self.bookmark)  # before the first post: a crash must not forget which run this is
+        # Both before the first post: what cannot be written is told now, and a crash does not forget which run this is.
+        self._keep_rejects([])
+        self._bookmarks.keep(self.bookmark)
         with self._path.open("rb") as file:
             batches = self._batches(file, size, retention)
             while not stop.is_set() and (batch := next(batches, None)) is not None:
@@ -143,14 +145,21 @@ class Replay:
         mark.line, mark.offset = batch.line, batch.offset
         for fault, _ in batch.faults:
             mark.reject(fault)
-        if self._options.rejects is not None and batch.faults:
-            with self._options.rejects.open("ab") as file:
-                for fault, row in batch.faults:
-                    file.write(
-                        orjson.dumps(fault.model_dump() | {"row": row.data.decode(errors="replace").rstrip("\r\n")})
-                    )
-                    file.write(b"\n")
+        self._keep_rejects(batch.faults)
         self._bookmarks.keep(mark)
+
+    def _keep_rejects(self, faults: list[tuple[Fault, Row]]) -> None:
+        """Append them to ``--rejects``; of a batch that a crash made us repeat they stand there twice."""
+        path = self._options.rejects
+        if path is None:
+            return
+        try:
+            with path.open("ab") as file:
+                for fault, row in faults:
+                    text = row.data.decode(errors="replace").rstrip("\r\n")
+                    file.write(orjson.dumps(fault.model_dump() | {"row": text}, option=orjson.OPT_APPEND_NEWLINE))
+        except OSError as error:
+            raise BarometerError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _source_of(path: Path) -> str:
