@@ -1,7 +1,8 @@
 """Builds the FastAPI application: its routes, its problems, its OpenAPI.
 
 Routes are coroutines that block on Postgres and Redis, on purpose: a Lambda environment serves one request at a time,
-so a thread hop for each dependency would add latency and win nothing.
+so threads would win nothing, and an event loop that lives for one request starts them anew for each (0.65 ms against
+0.15 ms for an empty route with three dependencies).
 """
 
 from fastapi import FastAPI

@@ -13,7 +13,6 @@ import psycopg
 import redis
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from psycopg_pool import PoolTimeout
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
@@ -154,6 +153,6 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(BarometerError, _on_barometer)
-    for store_error in (psycopg.OperationalError, PoolTimeout, redis.ConnectionError, redis.TimeoutError):
+    for store_error in (psycopg.OperationalError, redis.ConnectionError, redis.TimeoutError):
         app.add_exception_handler(store_error, _on_store_down)
     app.add_exception_handler(Exception, _on_bug)

@@ -5,7 +5,6 @@ from http import HTTPStatus
 import psycopg
 import redis as redis_py
 from fastapi import APIRouter, Response
-from psycopg_pool import PoolTimeout
 
 from barometer.observability import logger
 from barometer.settings import Settings
@@ -22,7 +21,7 @@ def _database_answers(config: Settings) -> bool:
     try:
         with postgres.transaction(config.database_url.get_secret_value()) as connection:
             connection.execute("SELECT 1 FROM posts LIMIT 1")
-    except (psycopg.Error, PoolTimeout) as error:
+    except psycopg.Error as error:
         logger.warning("health: the database does not answer", extra={"error": str(error)})
         return False
     return True

@@ -229,6 +229,14 @@ def test_search_text_that_means_something_to_postgres_is_only_text(call: Call, w
         assert call("GET", "/api/posts", key=writer, q=q).status == 200
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_the_ends_of_time_are_no_fault_of_ours(call: Call, writer: CreatedKey, moment: str):
+    posts = [{"text": "x", "source": "test", "created_at": moment}]
+    assert call("POST", "/api/posts", {"posts": posts}, key=writer).faults[0][0] == "created_at"
+    assert call("GET", "/api/posts", key=writer, since=moment).status == 200
+    assert call("GET", "/api/posts", key=writer, until=moment).status == 200
+
+
 def test_a_warm_request_is_quick(call: Call, writer: CreatedKey):
     """Some milliseconds on an idle machine; the bound only catches what is far off."""
     body = {"posts": [{"text": "quick", "source": "test"}]}
