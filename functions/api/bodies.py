@@ -15,6 +15,7 @@ from functions.api.problems import Fault, RefusalError
 
 # Lambda takes 6 MB an event, in which the body is quoted: escapes and non-ASCII characters may cost half as much again.
 MAX_BODY_BYTES = 4_000_000
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}".encode()
 
 
 def _refuse(status: HTTPStatus, reason: str) -> RefusalError:
@@ -39,6 +40,9 @@ class JsonRequest(Request):
     async def json(self) -> Any:  # noqa: ANN401 (any JSON)
         """The body, parsed."""
         body = await self.body()
+        if _REPLACEMENT in body and self.headers.get("content-length", str(len(body))) != str(len(body)):
+            # API Gateway makes a text of the body, and puts U+FFFD for what is none: longer than what was sent.
+            raise _refuse(HTTPStatus.BAD_REQUEST, "is not valid UTF-8")
         try:
             return orjson.loads(body.decode())
         except UnicodeDecodeError as error:

@@ -28,7 +28,7 @@ def create_app() -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
     )
-    problems.register(app)
+    problems.register(app, [route for router in routers for route in router.routes])
     for router in routers:
         app.include_router(router)
     describe(app)

@@ -5,7 +5,7 @@ One shape for all: ``{type, title, status, detail, errors: [{field, reason}]}``.
 what happened stands in the log, under the request id that the answer names.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -13,8 +13,10 @@ import psycopg
 import redis
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute, Match
 
 from barometer import faults
 from barometer.errors import (
@@ -105,11 +107,20 @@ async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 (registered for nothing else)
     if isinstance(error, RefusalError):
         return respond(error.status_code, error.detail, error.errors, error.headers)
-    detail = {
-        404: f"there is nothing at {request.url.path}",
-        405: f"{request.method} is not allowed at {request.url.path}",
-    }.get(error.status_code, str(error.detail))
-    return respond(error.status_code, detail, headers=error.headers)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = ", ".join(_allowed(request))
+        detail = f"{request.method} is not allowed at {request.url.path}, but {allowed}"
+        return respond(error.status_code, detail, headers={"Allow": allowed})
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return respond(error.status_code, f"there is nothing at {request.url.path}")
+    return respond(error.status_code, str(error.detail), headers=error.headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """Every method of the path: what Starlette tells are those of its first route only."""
+    routes: list[APIRoute] = request.app.state.routes
+    there = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in there for method in route.methods or ()})
 
 
 async def _on_barometer(_: Request, error: Exception) -> Response:
@@ -148,8 +159,9 @@ async def _on_bug(request: Request, error: Exception) -> Response:
     return respond(HTTPStatus.INTERNAL_SERVER_ERROR, f"this is a fault of ours; the log tells more under {request_id}")
 
 
-def register(app: FastAPI) -> None:
-    """Make ``app`` answer every error as a problem."""
+def register(app: FastAPI, routes: Iterable[BaseRoute]) -> None:
+    """Make ``app``, which serves ``routes``, answer every error as a problem."""
+    app.state.routes = [route for route in routes if isinstance(route, APIRoute)]
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(BarometerError, _on_barometer)
