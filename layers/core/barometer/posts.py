@@ -8,7 +8,7 @@ stage, each holding the one before: ``Accepted`` (in ``raw``), ``Post`` (in ``po
 import re
 import unicodedata
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
@@ -149,6 +149,9 @@ class Post:
     metadata: dict[str, Any] | None
 
 
+_SHOWN = tuple(field.name for field in fields(Post) if field.name not in {"receipt", "metadata"})
+
+
 @dataclass(frozen=True, slots=True)
 class ScoredPost:
     """A record of ``scored``: the post and what a model said of it."""
@@ -171,9 +174,8 @@ class ScoredPost:
 
     def as_public(self) -> dict[str, Any]:
         """The ``Post`` of the HTTP and socket contracts, probabilities as numbers from 0 to 1."""
-        post = asdict(self.post)
-        del post["receipt"], post["metadata"]
-        return post | {
+        # Not asdict, which copies what it finds, metadata too: this is done for every post on its way to the sockets.
+        return {name: getattr(self.post, name) for name in _SHOWN} | {
             "sentiment": public_distribution(self.score.sentiment, SENTIMENTS),
             "emotion": public_distribution(self.score.emotion, EMOTIONS),
             "model": self.score.model,

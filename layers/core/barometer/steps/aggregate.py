@@ -159,6 +159,8 @@ def _with_topics(record: _Record, known: set[str]) -> _Record:
     """The record without the topics that were deleted while it was on its way."""
     topics = tuple(topic for topic in record.post.topics if topic in known)
     scored = record.post.scored
+    if scored.post.topics == list(topics):
+        return record
     scored = dataclasses.replace(scored, post=dataclasses.replace(scored.post, topics=list(topics)))
     return _Record(record.origin, dataclasses.replace(record.post, topics=topics, scored=scored))
 

@@ -108,12 +108,13 @@ class Page:
 
 
 # One statement: a post's key and its row are new together or not at all. Keys are taken in the order of the ids, so
-# that two batches with the same posts wait for each other rather than deadlock.
+# that two batches with the same posts wait for each other rather than deadlock. Arrays go as binary: as text, psycopg
+# would quote every element.
 _INSERT: Final = """
 WITH batch AS MATERIALIZED (
     SELECT * FROM unnest(
-        %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[]
+        %b::uuid[], %b::timestamptz[], %b::timestamptz[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[],
+        %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[]
     ) AS post (
         id, created_at, received_at, receipt, source, source_id, author, text, url,
         lang, topics, metadata, sentiment, sentiment_shares, emotion, emotion_shares, model

@@ -13,14 +13,21 @@ from barometer import rollups
 from barometer.rollups import COLUMNS, Counts, RollupKey, Span, Subject, Summary, Trend
 
 _SUMS = sql.SQL(", ").join(sql.SQL("sum({})::bigint").format(sql.Identifier(name)) for name in COLUMNS)
-_APPLY = sql.SQL(
-    "INSERT INTO rollups AS old (topic, minute, source, {columns})"
-    " SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::text[], {arrays})"
-    " ON CONFLICT (topic, minute, source) DO UPDATE SET {additions}"
-).format(
-    columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
-    arrays=sql.SQL(", ").join([sql.SQL("%s::bigint[]")] * len(COLUMNS)),
-    additions=sql.SQL(", ").join(sql.SQL("{0} = old.{0} + excluded.{0}").format(sql.Identifier(c)) for c in COLUMNS),
+# Composed once: every batch runs it.
+_APPLY = (
+    sql.SQL(
+        "INSERT INTO rollups AS old (topic, minute, source, {columns})"
+        " SELECT * FROM unnest(%s::text[], %s::timestamptz[], %s::text[], {arrays})"
+        " ON CONFLICT (topic, minute, source) DO UPDATE SET {additions}"
+    )
+    .format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
+        arrays=sql.SQL(", ").join([sql.SQL("%s::bigint[]")] * len(COLUMNS)),
+        additions=sql.SQL(", ").join(
+            sql.SQL("{0} = old.{0} + excluded.{0}").format(sql.Identifier(c)) for c in COLUMNS
+        ),
+    )
+    .as_bytes()
 )
 _SUMMARY = sql.SQL(
     "SELECT minute >= %(since)s, {sums} FROM rollups WHERE topic = %(topic)s AND minute >= %(before)s"
