@@ -6,8 +6,8 @@ is what keeps a poison record from harming its neighbours.
 
 import asyncio
 import time
-from collections.abc import Iterable
-from typing import Self
+from collections.abc import Iterable, Sequence
+from typing import Self, cast
 
 import redis
 
@@ -40,6 +40,7 @@ class Parcels:
         self._redis_delays = bench.delays.capped(REDIS_CAP_SECONDS)
         self._flights = asyncio.Semaphore(seat.pipe.parallelization_factor)
         self._tasks = asyncio.TaskGroup()
+        self._waiting: dict[asyncio.Task[None], Parcel] = {}
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -60,16 +61,24 @@ class Parcels:
         for parcel in pack(records, self._pipe.batch_size, self._pipe.maximum_batching_bytes):
             self._start(parcel)
 
+    async def ground(self) -> None:
+        """Hand back all that is not in flight, so that another poller may take it over at once."""
+        waiting, self._waiting = self._waiting, {}
+        for task in waiting:
+            task.cancel()
+        await self._hand_back([record for parcel in waiting.values() for record in parcel.records])
+
     def _start(self, parcel: Parcel) -> None:
-        self._tasks.create_task(self._carry(parcel))
+        self._waiting[self._tasks.create_task(self._carry(parcel))] = parcel
 
     async def _carry(self, parcel: Parcel) -> None:
         """Try a parcel once, when it is due, and start what is to be tried again."""
         await rest(self._stop, self._bench.delays.after(parcel.failures))
         async with self._flights:
+            self._waiting.pop(cast("asyncio.Task[None]", asyncio.current_task()), None)
             await self._pace.ready(self._stop)
             if self._stop.is_set():
-                await self._hand_back(parcel)
+                await self._hand_back(parcel.records)
                 return
             held = self._lease.still_held(parcel.records)
             sound, letters = screened(self._pipe, held, int(time.time() * 1_000))
@@ -162,8 +171,8 @@ class Parcels:
         except redis.RedisError as error:  # the next renewal writes them down as well
             logger.info("attempts are not written down yet", error=str(error), **self._labels)
 
-    async def _hand_back(self, parcel: Parcel) -> None:
+    async def _hand_back(self, records: Sequence[Record]) -> None:
         try:
-            await self._lease.hand_back(parcel.records)
+            await self._lease.hand_back(records)
         except redis.RedisError as error:
             logger.info("records are left until their lease is over", error=str(error), **self._labels)

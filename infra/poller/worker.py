@@ -32,12 +32,20 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             warden = tasks.create_task(self._guard())
             async with self._parcels:
+                grounding = tasks.create_task(self._ground())
                 await self._reader.run()
+                await grounding
+                await self._parcels.ground()  # what the reader's last turn has brought
             warden.cancel()
         try:
             await self._group.retire()
         except redis.RedisError as error:
             logger.info("a consumer is left for others to forget", error=str(error), **self._seat.labels)
+
+    async def _ground(self) -> None:
+        """Hand back as soon as it is time to stop: the reader may be waiting for a long call to end."""
+        await self._bench.stop.wait()
+        await self._parcels.ground()
 
     async def _guard(self) -> None:
         """Renew, take over, tidy up, a few times a lease; until cancelled, since a drain has leases to keep as well."""

@@ -179,6 +179,27 @@ def test_a_drain_hands_back_what_waits_for_its_next_try(rig: Rig) -> None:
     assert rig.aws.calls[1].records[0]["attributes"]["ApproximateReceiveCount"] == "2"
 
 
+def test_a_drain_hands_back_while_a_long_call_goes_on(rig: Rig, gate: Gate) -> None:
+    def function(records: list[Body]) -> Body:
+        if len(rig.aws.calls) == 1:
+            raise HandlerError("ValueError")
+        return gate(records)
+
+    rig.aws.pipes, rig.aws.functions = deployment(BatchSize=1), {"ingest": function}
+    rig.streams.add("raw", {"n": 1})
+    poller = rig.start(retry_base_seconds=60, retry_cap_seconds=60, lease_seconds=600)
+    until(lambda: rig.streams.counters().get("ingest.retried"))
+    rig.streams.add("raw", {"n": 2})
+    assert gate.entered.acquire(timeout=30)
+    poller.send(signal.SIGTERM)
+    until(lambda: poller.get("/healthz")[0] == 503)
+    rig.start(lease_seconds=600)
+    until(lambda: _numbers(rig) == [1])
+    gate.open.set()
+    assert poller.process.wait(30) == 0
+    assert _numbers(rig) == [1, 2]
+
+
 def test_a_drain_has_a_bound(rig: Rig, gate: Gate) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": gate}
     rig.streams.add("raw", {"n": 1})

@@ -14,9 +14,10 @@ if bound > 0 and redis.call('XLEN', KEYS[1]) >= bound then
   return 0
 end
 
+-- Counted first: this is the write that can be refused (no memory, no disk, not a number), and then nothing is written.
+redis.call('HINCRBY', KEYS[2], 'accepted', #ARGV - 2)
+redis.call('SET', KEYS[3], 1, 'EX', ARGV[2])
 for i = 3, #ARGV do
   redis.call('XADD', KEYS[1], '*', 'body', ARGV[i])
 end
-redis.call('HINCRBY', KEYS[2], 'accepted', #ARGV - 2)
-redis.call('SET', KEYS[3], 1, 'EX', ARGV[2])
 return 1
