@@ -3,13 +3,12 @@
 import subprocess
 import sys
 import time
-from itertools import takewhile
 from pathlib import Path
 
 from barometer.errors import BarometerError
 from infra.local.admin import read_admin_key
 from infra.local.program import bound_log
-from infra.local.report import Report
+from infra.local.report import READY, Report
 from infra.local.state import read_state
 from infra.local.up import Options
 
@@ -38,18 +37,22 @@ def detached(options: Options, report: Report) -> None:
             ],
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
         )  # fmt: skip
+    fault = f"{_FAULT}it ended while starting (see {log})"
     deadline = time.monotonic() + _SECONDS
     while time.monotonic() < deadline:
-        code, state = process.poll(), read_state(home)
+        ended, state = process.poll() is not None, read_state(home)
         lines, told = _news(log, told)
-        if code is not None:
-            fault = next((line for line in reversed(lines) if line.startswith(_FAULT)), "")
-            raise BarometerError(fault.removeprefix(_FAULT) or f"it ended with code {code} while starting (see {log})")
-        ready = state.phase == "ready" and state.supervisor is not None and state.supervisor.pid == process.pid
-        # Its own last lines tell how to stop it in its terminal, of which it has none.
-        for line in takewhile(lambda line: not line.startswith("ready"), lines) if ready else lines:
-            report.say(line)
-        if ready:
+        for line in lines:
+            if line.startswith(_FAULT):
+                fault = line
+            elif line.startswith(READY):
+                # What follows tells how to stop it in its terminal, of which it has none.
+                break
+            else:
+                report.say(line)
+        if ended:
+            raise BarometerError(fault.removeprefix(_FAULT))
+        if state.phase == "ready" and state.supervisor is not None and state.supervisor.pid == process.pid:
             report.steps = state.steps
             report.ready(home, state.url, read_admin_key(home))
             return

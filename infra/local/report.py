@@ -11,6 +11,9 @@ from typing import TextIO
 
 from infra.local.home import Home
 
+# How the line begins that says so; whoever reads our lines waits for it.
+READY = "ready"
+
 
 class Report:
     """Lines for a person, and the seconds of each step for whoever asks later.
@@ -45,7 +48,7 @@ class Report:
     def ready(self, home: Home, url: str, key: str) -> None:
         """It runs; this is how to come in, and how to end it."""
         seconds = time.monotonic() - self._started
-        self.say(f"ready in {seconds:.1f} s; logs in {home.logs}\n\n  {sign_in(url, key)}\n")
+        self.say(f"{READY} in {seconds:.1f} s; logs in {home.logs}\n\n  {sign_in(url, key)}\n")
 
 
 class JsonReport(Report):

@@ -95,9 +95,15 @@ class _Up:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(name, told_to_stop)
-        await asyncio.wait([work])
-        error = _fault(work)
-        await self._stop(error)
+        error = None
+        try:
+            await asyncio.wait([work])
+            error = _fault(work)
+        finally:
+            # Also when something else than a signal ends us.
+            work.cancel()
+            await asyncio.wait([work])
+            await self._stop(error)
         if error is not None:
             raise error
 
