@@ -8,7 +8,8 @@ from fastapi import APIRouter, Path, Query
 
 from barometer.stores import alerts
 from functions.api.deps import Database, Reader
-from functions.api.models import Alert, AlertPage, Paging
+from functions.api.models.lists import Paging
+from functions.api.models.setup import Alert, AlertPage
 
 router = APIRouter(prefix="/api/alerts", tags=["alerts"])
 

@@ -8,7 +8,7 @@ from barometer.posts import public_distribution
 from barometer.scores import EMOTIONS, SENTIMENTS, UNSCORED
 from functions.api.bodies import JsonRoute
 from functions.api.deps import Reader, SettingsDep
-from functions.api.models import Analysis, AnalyzeIn
+from functions.api.models.posts import Analysis, AnalyzeIn
 
 router = APIRouter(prefix="/api/analyze", tags=["analyze"], route_class=JsonRoute)
 

@@ -10,7 +10,7 @@ from barometer.observability import logger
 from barometer.settings import Settings
 from barometer.stores import postgres, streams
 from functions.api.deps import RedisDep, SettingsDep
-from functions.api.models import Health, PipelineHealth
+from functions.api.models.operations import Health, PipelineHealth
 
 router = APIRouter(prefix="/api/health", tags=["health"])
 # Functions that work leave no post waiting for so long, cold starts, retries and a long queue included.

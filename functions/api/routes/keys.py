@@ -8,7 +8,7 @@ from fastapi import APIRouter, BackgroundTasks, Path
 from barometer.stores import connections, keys
 from functions.api.bodies import JsonRoute
 from functions.api.deps import Admin, Database, RedisDep
-from functions.api.models import Key, KeyIn, KeyPage, KeyPatch, NewKey
+from functions.api.models.access import Key, KeyIn, KeyPage, KeyPatch, NewKey
 from functions.api.problems import problem
 
 router = APIRouter(prefix="/api/keys", tags=["keys"], route_class=JsonRoute)

@@ -16,7 +16,8 @@ from barometer.rollups import ALL_TOPICS, MINUTE, Span, Subject, floor
 from barometer.stores import rollups
 from barometer.stores.cache import Cache
 from functions.api.deps import CacheDep, Database, Reader
-from functions.api.models import Summary, Trend, Word
+from functions.api.models.lists import Word
+from functions.api.models.mood import Summary, Trend
 
 router = APIRouter(prefix="/api", tags=["mood"])
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from barometer.stores import streams
 from barometer.stores.deployment import deployment
 from functions.api.deps import Reader, RedisDep, SettingsDep
-from functions.api.models import Pipe, Pipeline, Stage
+from functions.api.models.operations import Pipe, Pipeline, Stage
 
 router = APIRouter(prefix="/api/pipeline", tags=["pipeline"])
 

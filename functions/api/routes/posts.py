@@ -14,7 +14,8 @@ from barometer.stores import posts, streams
 from barometer.stores.deployment import deployment
 from functions.api.bodies import JsonRoute
 from functions.api.deps import Database, Reader, RedisDep, SettingsDep, Writer
-from functions.api.models import Paging, Post, PostPage, PostsAccepted, PostsIn, Word
+from functions.api.models.lists import Paging, Word
+from functions.api.models.posts import Post, PostPage, PostsAccepted, PostsIn
 from functions.api.problems import Fault, RefusalError, fault_of
 
 router = APIRouter(prefix="/api/posts", tags=["posts"], route_class=JsonRoute)

@@ -10,7 +10,7 @@ from barometer import alerts
 from barometer.stores import rules
 from functions.api.bodies import JsonRoute
 from functions.api.deps import Admin, Database, Reader
-from functions.api.models import Rule, RulePage
+from functions.api.models.setup import Rule, RulePage
 from functions.api.problems import problem
 
 router = APIRouter(prefix="/api/rules", tags=["rules"], route_class=JsonRoute)

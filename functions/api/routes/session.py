@@ -9,7 +9,7 @@ from barometer.settings import Settings
 from barometer.stores import keys
 from functions.api.bodies import JsonRoute
 from functions.api.deps import SESSION_COOKIE, Anyone, SettingsDep, invalid_token, refuse_other_sites, transaction
-from functions.api.models import NewSession, SessionRequest, Whoami
+from functions.api.models.access import NewSession, SessionRequest, Whoami
 from functions.api.problems import Fault, RefusalError, problem
 
 router = APIRouter(prefix="/api/session", tags=["session"], route_class=JsonRoute)

@@ -10,7 +10,7 @@ from barometer.stores import topics
 from barometer.topics import TOPIC_NAME
 from functions.api.bodies import JsonRoute
 from functions.api.deps import Admin, CacheDep, Database, Reader
-from functions.api.models import Topic, TopicIn, TopicPage, TopicPatch
+from functions.api.models.setup import Topic, TopicIn, TopicPage, TopicPatch
 from functions.api.problems import problem
 
 router = APIRouter(prefix="/api/topics", tags=["topics"], route_class=JsonRoute)
