@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
-from redis import Redis
+from redis import Redis, ResponseError
 
 from barometer.streams import stream_key
 
@@ -144,10 +144,14 @@ class Streams:
         return {name.decode(): int(value) for name, value in found.items()}
 
     def pending(self, stream: str, pipe: str, partition: int = 0) -> int:
-        return self.client.xpending(stream_key(stream, partition), pipe)["pending"]
+        return sum(self.consumers(stream, pipe, partition).values())
 
-    def consumers(self, stream: str, pipe: str) -> dict[str, int]:
-        found = self.client.xinfo_consumers(stream_key(stream, 0), pipe)
+    def consumers(self, stream: str, pipe: str, partition: int = 0) -> dict[str, int]:
+        """Each consumer's pending records; none before a poller has made the group."""
+        try:
+            found = self.client.xinfo_consumers(stream_key(stream, partition), pipe)
+        except ResponseError:
+            return {}
         return {consumer["name"].decode(): consumer["pending"] for consumer in found}
 
 
