@@ -4,6 +4,7 @@ The posts are the 2,000 real tweets of TweetEval's validation set where its file
 or ``../shared/data`` beside the repository); elsewhere as many simulated ones, and the test says so.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -78,13 +80,15 @@ def test_kill_9_in_the_middle_of_a_replay_changes_no_number(
     fresh: Stack, posts: Path, victim: Callable[[Stack], psutil.Process | None]
 ) -> None:
     replay = subprocess.Popen(
-        [BAROMETER, "replay", posts, "--now", "--rate", "250", "--home", fresh.home],
+        [BAROMETER, "replay", posts, "--now", "--rate", "80", "--home", fresh.home],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     killed = []
 
     def progress() -> int:
-        return fresh.books()["stored"]
+        with contextlib.suppress(AssertionError, httpx.HTTPError):  # whoever answers may be the one that was killed
+            return fresh.books()["stored"]
+        return 0
 
     try:
         for quarter in (1, 2, 3):
@@ -103,9 +107,9 @@ def test_kill_9_in_the_middle_of_a_replay_changes_no_number(
 
 
 def test_a_kill_of_the_emulated_aws_is_healed_by_a_new_deployment(fresh: Stack) -> None:
-    ministack = fresh.process("ministack")
-    assert ministack is not None
-    ministack.kill()
+    cloud = fresh.process("cloud")
+    assert cloud is not None
+    cloud.kill()
 
     def answers() -> bool:
         state = json.loads((fresh.home / "run" / "state.json").read_text())
@@ -114,7 +118,7 @@ def test_a_kill_of_the_emulated_aws_is_healed_by_a_new_deployment(fresh: Stack) 
         except (AssertionError, OSError, ValueError):
             return False
 
-    wait_for(lambda: (again := fresh.process("ministack")) and again.pid != ministack.pid, "it is started again", 60)
+    wait_for(lambda: (again := fresh.process("cloud")) and again.pid != cloud.pid, "it is started again", 60)
     wait_for(answers, "the API answers again", 60)
     fresh.post("/api/posts", {"posts": [{"text": "Still here", "source": "test"}]})
     assert fresh.settled()["stored"] == 1
