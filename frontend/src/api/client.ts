@@ -69,8 +69,7 @@ export function createApi(
     topics: (signal) => answer(http.GET("/api/topics", { signal }), (page) => page.items),
     alerts: (limit, signal) =>
       answer(http.GET("/api/alerts", { params: { query: { limit } }, signal }), (page) => page.items),
-    acknowledge: (id) =>
-      answer(http.POST("/api/alerts/{alert_id}/acknowledge", { params: { path: { alert_id: id } } })),
+    acknowledge: (id) => answer(http.POST("/api/alerts/{id}/acknowledge", { params: { path: { id } } })),
     signIn: (key) => answer(http.POST("/api/session", { body: { key } }), () => null),
     signOut: () => answer(http.DELETE("/api/session"), () => null),
   };

@@ -36,7 +36,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/posts/{post_id}": {
+    "/api/posts/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -196,7 +196,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/rules/{rule_id}": {
+    "/api/rules/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -252,7 +252,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/alerts/{alert_id}/acknowledge": {
+    "/api/alerts/{id}/acknowledge": {
         parameters: {
             query?: never;
             header?: never;
@@ -348,7 +348,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/keys/{key_id}": {
+    "/api/keys/{id}": {
         parameters: {
             query?: never;
             header?: never;
@@ -1463,7 +1463,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                post_id: string;
+                id: string;
             };
             cookie?: never;
         };
@@ -1778,6 +1778,15 @@ export interface operations {
             };
             /** @description The key lacks the scope */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2194,6 +2203,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -2246,7 +2264,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                rule_id: string;
+                id: string;
             };
             cookie?: never;
         };
@@ -2322,7 +2340,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                rule_id: string;
+                id: string;
             };
             cookie?: never;
         };
@@ -2396,7 +2414,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                rule_id: string;
+                id: string;
             };
             cookie?: never;
         };
@@ -2444,6 +2462,15 @@ export interface operations {
             };
             /** @description There is none of that name or id */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2573,7 +2600,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                alert_id: string;
+                id: string;
             };
             cookie?: never;
         };
@@ -2953,7 +2980,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                key_id: string;
+                id: string;
             };
             cookie?: never;
         };
@@ -3029,7 +3056,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                key_id: string;
+                id: string;
             };
             cookie?: never;
         };
@@ -3062,6 +3089,15 @@ export interface operations {
             };
             /** @description There is none of that name or id */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is the last key with the scope admin */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3103,7 +3139,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                key_id: string;
+                id: string;
             };
             cookie?: never;
         };
@@ -3151,6 +3187,15 @@ export interface operations {
             };
             /** @description There is none of that name or id */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is the last key with the scope admin */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3292,6 +3337,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The key is unknown or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A page of another origin asked */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -3354,6 +3417,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A page of another origin asked */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description A fault of ours; the log tells more */
             500: {

@@ -76,7 +76,7 @@ function AlertItem({ alert }: { readonly alert: Alert }): ReactNode {
           disabled={busy}
           onClick={() => void dashboard.acknowledge(alert.id)}
         >
-          Acknowledge<span className="unseen"> {alert.rule_name}</span>
+          Acknowledge <span className="unseen">{alert.rule_name}</span>
         </button>
       )}
     </li>

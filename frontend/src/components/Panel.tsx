@@ -32,7 +32,7 @@ export function Panel({
         {aside}
       </header>
       {problem && <ProblemNote problem={problem} />}
-      <div className={stale ? "panel__body panel__body--stale" : "panel__body"}>{children}</div>
+      <div className={stale && !problem ? "panel__body panel__body--stale" : "panel__body"}>{children}</div>
     </section>
   );
 }

@@ -20,7 +20,6 @@ export const PostItem = memo(function PostItem({ post, reachable }: PostItemProp
   const label = sentiment?.label ?? null;
   return (
     <li>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys go from post to post */}
       <article className={`post post--${label ?? "unscored"}`} data-post={post.id} tabIndex={tabIndex}>
         <p className="post__head">
           <span className="post__sentiment">

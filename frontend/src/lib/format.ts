@@ -35,11 +35,6 @@ export function formatScore(score: number | null): string {
   return (score < 0 ? MINUS : "+") + digits;
 }
 
-/** Like a score, for the difference of two. */
-export function formatChange(from: number | null, to: number | null): string | null {
-  return from === null || to === null ? null : formatScore(to - from);
-}
-
 export function formatPercent(share: number): string {
   if (share > 0 && share < 0.01) return "< 1 %";
   if (share > 0.99 && share < 1) return "> 99 %";
