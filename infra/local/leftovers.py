@@ -8,7 +8,8 @@ one whose start was the last thing that its supervisor did.
 import contextlib
 import os
 import signal
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 
 import psutil
 
@@ -17,6 +18,7 @@ from infra.local.state import ProcessRecord, State
 
 MARK = "BAROMETER_SUPERVISED_HOME"
 _KILL_SECONDS = 5.0
+_LOOK_SECONDS = 0.02
 
 
 def end_leftovers(home: Home, state: State) -> list[str]:
@@ -40,17 +42,31 @@ def _end(process: psutil.Process, record: ProcessRecord) -> None:
     with contextlib.suppress(psutil.Error):
         family = [process, *process.children(recursive=True)]
         process.send_signal(record.stop_signal)
-        _, alive = psutil.wait_procs([process], timeout=record.stop_seconds)
+        _wait([process], record.stop_seconds)
         # Those it started itself have no reason to outlive it.
-        _kill(alive + [member for member in family if member.is_running()])
+        _kill(family)
 
 
 def _kill(processes: Iterable[psutil.Process]) -> None:
-    killed = list(processes)
+    killed = [process for process in processes if not _has_ended(process)]
     for process in killed:
         with contextlib.suppress(psutil.Error):
             process.send_signal(signal.SIGKILL)
-    psutil.wait_procs(killed, timeout=_KILL_SECONDS)
+    _wait(killed, _KILL_SECONDS)
+
+
+def _wait(processes: Sequence[psutil.Process], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and not all(map(_has_ended, processes)):
+        time.sleep(_LOOK_SECONDS)
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    """Whether it is gone, or only waits for its parent to notice: in some containers nobody ever does."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
 
 
 def _marked(home: Home) -> Iterable[psutil.Process]:
