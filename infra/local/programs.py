@@ -27,7 +27,8 @@ from infra.local.state import Ports
 # Names in the order of starting; stopping goes backwards: whoever feeds stops before whoever is fed.
 ORDER = ("postgres", "redis", "cloud", "runner", "front-door", "poller", "feed")
 HOST = "127.0.0.1"
-STEPS = ("ingest", "infer", "aggregate", "alert", "push", "api", "socket")
+PIPELINE = ("ingest", "infer", "aggregate", "alert", "push")
+STEPS = (*PIPELINE, "api", "socket")
 # Those of ministack's services that the template uses; the others would only be more to start and to reach.
 _CLOUD_SERVICES = "apigateway,cloudformation,cloudwatch,ecr,events,iam,lambda,logs,ssm,sts"
 _PROBE_SECONDS = 2.0

@@ -21,6 +21,7 @@ from infra.local.admin import admin_key
 from infra.local.home import Home, HomeInUseError
 from infra.local.leftovers import end_leftovers
 from infra.local.migrate import migrate
+from infra.local.names import STACK
 from infra.local.program import Program
 from infra.local.programs import Place
 from infra.local.report import Report
@@ -142,9 +143,7 @@ class _Up:
         key = prepared.result()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._front_door(place, deployed.result(), key))
-            group.create_task(self._program(programs.poller(place)))
-            if self._options.feed != "none":
-                group.create_task(self._program(programs.feed(place, self._options.feed)))
+            group.create_task(self._pipeline(place))
         return place, key
 
     async def _stores(self, settings: Settings) -> dict[str, Service]:
@@ -198,6 +197,17 @@ class _Up:
         with self._report.step("every route") as notes:
             notes.append(f"{await make_rounds(place.url, key)} requests answered")
 
+    async def _pipeline(self, place: Place) -> None:
+        from infra.local.wake import wake  # noqa: PLC0415 (see _load_libraries)
+
+        with self._report.step("functions") as notes:
+            await wake(place.runner_url, [f"{STACK}-{step}" for step in programs.PIPELINE])
+            notes.append(f"{len(programs.PIPELINE)} answered")
+        # Only now, so that it finds them started.
+        await self._program(programs.poller(place))
+        if self._options.feed != "none":
+            await self._program(programs.feed(place, self._options.feed))
+
     async def _stop(self, error: BarometerError | None) -> None:
         if self._state.phase == "ready":
             self._report.say("stopping")
@@ -217,6 +227,7 @@ def _load_libraries() -> None:
     """What takes long to import is imported while the first processes start, not before them."""
     import_module("infra.local.deploy")
     import_module("infra.local.rounds")
+    import_module("infra.local.wake")
 
 
 def _parameters(place: Place, settings: Settings) -> Mapping[str, str]:

@@ -109,6 +109,16 @@ def test_a_template_that_cannot_be_deployed_stops_what_was_started(home: Home, t
     assert state.processes == ()
 
 
+def test_a_function_that_cannot_start_stops_what_was_started(home: Home, tmp_path: Path) -> None:
+    broken = tmp_path / "template.yaml"
+    broken.write_text(TEMPLATE.read_text().replace("functions.infer.app.handler", "functions.infer.nowhere.handler"))
+
+    with pytest.raises(BarometerError, match=r"function barometer-infer fails: Runtime\.ImportModuleError: .*nowhere"):
+        up(Options(home, port=0, template=broken), Report())
+
+    assert read_state(home).processes == ()
+
+
 def test_a_second_up_says_where_the_first_is(home: Home) -> None:
     home.prepare()
     write_state(home, State(phase="ready", url="http://127.0.0.1:1234"))
