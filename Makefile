@@ -61,12 +61,12 @@ setup: .venv/.ready frontend/dist/.ready ## install everything into this folder
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 		{ echo "cannot make a Python environment: $(PYTHON) needs its venv module (Debian: apt-get install python3-venv)"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
-	@$(BIN)/uv sync --quiet --frozen --inexact --all-extras --python $(BIN)/python
+	@$(BIN)/uv sync --quiet --frozen --inexact --all-extras --compile-bytecode --python $(BIN)/python
 	@touch $@
 
 frontend/node_modules/.ready: frontend/package.json frontend/package-lock.json | .venv/.ready
 	@echo "installing the dashboard's packages"
-	@cd frontend && $(NODE) npm ci --silent --no-audit --no-fund
+	@cd frontend && $(NODE) npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
 
 FRONTEND := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
