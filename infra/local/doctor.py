@@ -12,7 +12,6 @@ from barometer.errors import BarometerError
 from barometer.settings import Settings, load
 from infra.local import programs
 from infra.local.home import Home
-from infra.local.program import REPOSITORY
 from infra.local.services import find_redis, postgres_bin
 from infra.local.state import read_state
 from infra.local.template import read_template
@@ -106,7 +105,7 @@ def _redis() -> str:
 
 
 def _dashboard() -> str:
-    if not (REPOSITORY / "frontend" / "dist" / "index.html").is_file():
+    if not programs.DASHBOARD.is_file():
         raise BarometerError("the dashboard is not built: run make setup")
     return "built"
 

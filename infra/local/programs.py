@@ -20,13 +20,14 @@ from barometer.errors import BarometerError
 from infra.local.home import Home
 from infra.local.leftovers import MARK
 from infra.local.names import CREDENTIALS, REGION, STACK
-from infra.local.program import NotReadyError, Program
+from infra.local.program import REPOSITORY, NotReadyError, Program
 from infra.local.services import Service
 from infra.local.state import Ports
 
 # Names in the order of starting; stopping goes backwards: whoever feeds stops before whoever is fed.
 ORDER = ("postgres", "redis", "cloud", "runner", "front-door", "poller", "feed")
 HOST = "127.0.0.1"
+DASHBOARD = REPOSITORY / "frontend" / "dist" / "index.html"
 PIPELINE = ("ingest", "infer", "aggregate", "alert", "push")
 STEPS = (*PIPELINE, "api", "socket")
 # Those of ministack's services that the template uses; the others would only be more to start and to reach.

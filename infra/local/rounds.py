@@ -16,8 +16,13 @@ _REQUEST_SECONDS = 35.0
 _READS = ("pipeline", "posts?limit=1", "summary", "trend", "topics", "rules", "alerts", "keys")
 
 
-async def make_rounds(url: str, key: str) -> int:
+async def make_rounds(url: str, key: str, *, dashboard: bool) -> int:
     """Ask each route of the front door at ``url`` once; give how many answered.
+
+    Args:
+        url: of the front door.
+        key: an admin key.
+        dashboard: whether there is one to be asked for.
 
     Raises:
         BarometerError: one does not answer as it should.
@@ -26,14 +31,15 @@ async def make_rounds(url: str, key: str) -> int:
     bearer = {"Authorization": f"Bearer {key}"}
     async with aiohttp.ClientSession(url, timeout=timeout) as client:
         # One after the other: at once they would each start a process of the same function.
-        await _answers(client, "GET", "/")
+        if dashboard:
+            await _answers(client, "GET", "/")
         await _answers(client, "GET", "/api/health")
         await _answers(client, "POST", "/api/session", json={"key": key})
         for path in _READS:
             await _answers(client, "GET", f"/api/{path}", headers=bearer)
         await _socket_answers(client, url, bearer)
         await _answers(client, "DELETE", "/api/session", headers=bearer)
-    return len(_READS) + 5
+    return len(_READS) + 4 + dashboard
 
 
 async def _answers(client: aiohttp.ClientSession, method: str, path: str, **options: object) -> None:

@@ -195,7 +195,10 @@ class _Up:
         outputs = deployed.outputs
         await self._program(programs.front_door(place, outputs["HttpApiId"], outputs["SocketApiId"]))
         with self._report.step("every route") as notes:
-            notes.append(f"{await make_rounds(place.url, key)} requests answered")
+            built = programs.DASHBOARD.is_file()
+            notes.append(f"{await make_rounds(place.url, key, dashboard=built)} requests answered")
+            if not built:
+                notes.append("but the dashboard is not built (make setup builds it)")
 
     async def _pipeline(self, place: Place) -> None:
         from infra.local.wake import wake  # noqa: PLC0415 (see _load_libraries)
