@@ -28,3 +28,14 @@ test("while nobody answers the first question, it says so rather than nothing", 
   act(() => store.dispatch({ type: "summary", answer: refused(502, "It is starting.") }));
   expect(screen.getByRole("alert")).toHaveTextContent("It is starting.");
 });
+
+test("what went wrong with everything is said once", () => {
+  const { store } = draw(<App offeredKey={null} />);
+  const answer = refused(0, "Is it running?");
+  act(() => {
+    for (const type of ["summary", "trend", "posts", "alerts"] as const) store.dispatch({ type, answer });
+  });
+  expect(screen.getByRole("alert")).toHaveTextContent("Is it running?");
+  act(() => store.dispatch({ type: "alerts", answer: refused(403, "Needs read.") }));
+  expect(screen.getAllByRole("alert")).toHaveLength(2);
+});

@@ -6,6 +6,7 @@ import { EmotionsPanel } from "./components/EmotionsPanel";
 import { FeedPanel } from "./components/FeedPanel";
 import { GaugePanel } from "./components/GaugePanel";
 import { Header } from "./components/Header";
+import { CommonProblem } from "./components/Panel";
 import { SharePanel } from "./components/SharePanel";
 import { SignIn } from "./components/SignIn";
 import { Splash } from "./components/Splash";
@@ -35,6 +36,7 @@ export function App({ offeredKey }: { readonly offeredKey: string | null }): Rea
       <Header />
       <main id="main" tabIndex={-1}>
         <Controls />
+        <CommonProblem />
         <div className="board">
           <div className="board__readings">
             <GaugePanel />

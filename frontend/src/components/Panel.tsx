@@ -1,7 +1,8 @@
 import { type ReactNode, useId } from "react";
 
 import type { Problem } from "../api/problem";
-import { useDashboard } from "../state/context";
+import { useAppState, useDashboard } from "../state/context";
+import { commonProblem, isSame } from "../state/state";
 
 interface PanelProps {
   readonly title: string;
@@ -25,16 +26,24 @@ export function Panel({
   children,
 }: PanelProps): ReactNode {
   const heading = useId();
+  const common = useAppState(commonProblem);
+  const own = problem !== null && !isSame(problem, common) ? problem : null;
   return (
     <section className={`panel ${className}`} aria-labelledby={heading} aria-busy={stale}>
       <header className="panel__head">
         <h2 id={heading}>{title}</h2>
         {aside}
       </header>
-      {problem && <ProblemNote problem={problem} />}
+      {own && <ProblemNote problem={own} />}
       <div className={stale && !problem ? "panel__body panel__body--stale" : "panel__body"}>{children}</div>
     </section>
   );
+}
+
+/** What went wrong with the whole page, if it did. */
+export function CommonProblem(): ReactNode {
+  const problem = useAppState(commonProblem);
+  return problem && <ProblemNote problem={problem} />;
 }
 
 /** A problem in words, and a way to try again. */

@@ -14,6 +14,7 @@ test.each([
   [-0.3, "Gloomy"],
   [0, "Changeable"],
   [0.15, "Fair"],
+  [-0.1501, "Changeable"],
   [1, "Bright"],
   [-2, "Stormy"],
 ])("a score of %f is %s", (score, mood) => {

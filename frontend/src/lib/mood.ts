@@ -13,6 +13,8 @@ export const MOODS: readonly Mood[] = [
   { name: "Bright", from: 0.45 },
 ];
 
+/** The mood of a score as it is shown, to two digits: a reading of −0.15 has one name, whatever its further digits. */
 export function moodOf(score: number): string {
-  return MOODS.findLast(({ from }) => score >= from)?.name ?? "Stormy";
+  const shown = Math.round(score * 100) / 100;
+  return MOODS.findLast(({ from }) => shown >= from)?.name ?? "Stormy";
 }

@@ -124,9 +124,13 @@ test("when nothing answers it says Offline, and Polling once something does", as
   await settle(POLL_MS);
   expect(linkMode(state())).toBe("offline");
   expect(state().summary.value, "what was heard last stays").not.toBeNull();
+  await settle(POLL_MS * 12);
+  const tries = wires.length;
+  wires.at(-1)?.breaks();
   up = true;
   await settle(POLL_MS);
   expect(linkMode(state())).toBe("polling");
+  expect(wires, "the socket does not wait out its backoff").toHaveLength(tries + 1);
 });
 
 test("live, it asks REST only now and then", async () => {

@@ -180,8 +180,11 @@ export class Dashboard {
       return;
     }
     if (answer.ok && this.store.get().session === "checking") this.store.dispatch({ type: "signed-in" });
-    if (answer.ok) this.socket.start(this.store.get().selection.topic);
+    const wasAway = this.store.get().reachable === false;
     this.store.dispatch(action(answer));
+    if (answer.ok) this.socket.start(this.store.get().selection.topic);
+    // Where REST answers again, the socket need not wait out its backoff.
+    if (answer.ok && wasAway) this.socket.hurry();
   }
 
   /** The next look at REST by the clock. */

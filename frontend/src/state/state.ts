@@ -73,6 +73,17 @@ export type Action =
   | { readonly type: "held"; readonly change: Partial<Pick<Feed, "paused" | "reading">> }
   | { readonly type: "released" };
 
+/** What went wrong with everything alike, such as no connection: said once for the page, not once a panel. */
+export function commonProblem({ summary, trend, feedLoaded }: State): Problem | null {
+  const { problem } = summary;
+  if (problem === null) return null;
+  return isSame(problem, trend.problem) && isSame(problem, feedLoaded.problem) ? problem : null;
+}
+
+export function isSame(problem: Problem, other: Problem | null): boolean {
+  return problem.title === other?.title && problem.detail === other.detail;
+}
+
 /** What the badge says, and no more than is so. */
 export type LinkMode = "connecting" | "live" | "polling" | "offline";
 
