@@ -3,10 +3,9 @@
 import os
 from pathlib import Path
 
-from barometer.errors import BarometerError, SettingsError
+from barometer.errors import BarometerError
 from infra.local.home import Home
 from infra.local.names import CREDENTIALS, REGION
-from infra.local.services import redis_service
 from infra.local.state import read_state
 
 
@@ -19,19 +18,16 @@ def enter(path: Path) -> Home:
     Raises:
         BarometerError: nothing runs there, and the environment does not say where else.
     """
-    home, named = Home.at(path), "BAROMETER_REDIS_URL" in os.environ
+    home, named = Home.at(path), os.environ.get("BAROMETER_REDIS_URL")
     state = read_state(home)
     if state.ports is None or state.phase != "ready" or not home.is_held():
         if named:
             return home
         raise BarometerError(f"no Barometer is running in {home.root}: start one with barometer up, or name its --home")
-    owns_redis = any(process.name == "redis" for process in state.processes)
-    if named and owns_redis:
+    if named and named != state.redis_url:
         return home
-    if not named and not owns_redis:
-        raise SettingsError(f"{home.root} was started with a BAROMETER_REDIS_URL of its own: set it here, too")
-    if owns_redis:
-        os.environ["BAROMETER_REDIS_URL"] = redis_service(home.redis).url
+    os.environ["BAROMETER_REDIS_URL"] = state.redis_url
+    os.environ["BAROMETER_PARTITIONS"] = str(state.partitions)
     os.environ.setdefault("AWS_ENDPOINT_URL", f"http://127.0.0.1:{state.ports.cloud}")
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     for name, value in CREDENTIALS.items():

@@ -33,7 +33,7 @@ def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when it is ready; stop it with down.")] = False,
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the front door; 0: any free one.")] = 8000,
     home: HomeOption = DEFAULT_HOME,
-    feed: Annotated[str, typer.Option(metavar="simulate|none|NAME", help="The feed to run.")] = "simulate",
+    feed: Annotated[str, typer.Option(metavar="simulate|none", help="The feed to run.")] = "simulate",
     as_json: JsonOption = False,
 ) -> None:
     """Start Barometer on this machine; print the address with a sign-in key when it is ready."""

@@ -26,6 +26,8 @@ from infra.local.state import Ports
 
 # Names in the order of starting; stopping goes backwards: whoever feeds stops before whoever is fed.
 ORDER = ("postgres", "redis", "cloud", "runner", "front-door", "poller", "feed")
+# Those that run beside the rest for as long as it runs; the others are commands (barometer feed, barometer replay).
+FEEDS = ("simulate", "none")
 HOST = "127.0.0.1"
 DASHBOARD = REPOSITORY / "frontend" / "dist" / "index.html"
 PIPELINE = ("ingest", "infer", "aggregate", "alert", "push")
@@ -119,16 +121,18 @@ def runner(place: Place) -> Program:
     return _python("runner", "infra.local.runner", place, _listens(place.ports.runner), settings)
 
 
-def front_door(place: Place, http_api: str, socket_api: str) -> Program:
+def front_door(place: Place, public_origin: str, http_api: str, socket_api: str) -> Program:
     """The one origin that a browser sees.
 
     Args:
         place: where.
+        public_origin: what browsers call it.
         http_api: id of the HTTP API.
         socket_api: id of the WebSocket API.
     """
     settings = {
         "BAROMETER_FRONT_DOOR_PORT": str(place.ports.front_door),
+        "BAROMETER_PUBLIC_ORIGIN": public_origin,
         "BAROMETER_HTTP_API_URL": f"{place.cloud_url}/_aws/execute-api/{http_api}",
         "BAROMETER_SOCKET_API_URL": f"{place.cloud_url}/_aws/execute-api/{socket_api}/live",
     }

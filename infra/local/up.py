@@ -26,6 +26,7 @@ from infra.local.program import Program
 from infra.local.programs import Place
 from infra.local.report import Report
 from infra.local.services import Service, postgres_service, redis_service
+from infra.local.starters import give_topics
 from infra.local.state import ProcessRecord, State, read_state, this_process, write_state
 from infra.local.supervisor import Supervisor
 from infra.local.template import TEMPLATE, Template, read_template
@@ -117,6 +118,8 @@ class _Up:
 
     async def _start(self) -> tuple[Place, str]:
         settings = load(Settings)
+        if self._options.feed not in programs.FEEDS:
+            raise BarometerError(f"there is no feed {self._options.feed!r}: choose {' or '.join(programs.FEEDS)}")
         template = read_template(self._options.template)
         if ended := await asyncio.to_thread(end_leftovers, self._home, self._state):
             self._report.say(f"ended what an earlier run left behind: {', '.join(ended)}")
@@ -142,7 +145,7 @@ class _Up:
             group.create_task(self._program(programs.runner(place)))
         key = prepared.result()
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._front_door(place, deployed.result(), key))
+            group.create_task(self._front_door(place, settings, deployed.result(), key))
             group.create_task(self._pipeline(place))
         return place, key
 
@@ -168,6 +171,8 @@ class _Up:
                 notes.extend(await asyncio.to_thread(migrate, place.database_url))
             except psycopg.Error as error:
                 raise BarometerError(f"could not migrate the database: {error}") from error
+        if self._options.feed == "simulate" and (made := await asyncio.to_thread(give_topics, place.database_url)):
+            self._report.say(f"watching, to begin with: {', '.join(made)}")
         return await asyncio.to_thread(admin_key, self._home, place.database_url)
 
     async def _cloud(self, place: Place, settings: Settings, template: Template) -> "Deployed":
@@ -189,11 +194,13 @@ class _Up:
             notes.append("changed" if deployed.changed else "unchanged")
         return deployed
 
-    async def _front_door(self, place: Place, deployed: "Deployed", key: str) -> None:
+    async def _front_door(self, place: Place, settings: Settings, deployed: "Deployed", key: str) -> None:
         from infra.local.rounds import make_rounds  # noqa: PLC0415 (see _load_libraries)
 
         outputs = deployed.outputs
-        await self._program(programs.front_door(place, outputs["HttpApiId"], outputs["SocketApiId"]))
+        await self._program(
+            programs.front_door(place, _public_origin(place, settings), outputs["HttpApiId"], outputs["SocketApiId"])
+        )
         with self._report.step("every route") as notes:
             built = programs.DASHBOARD.is_file()
             notes.append(f"{await make_rounds(place.url, key, dashboard=built)} requests answered")
@@ -235,16 +242,20 @@ def _load_libraries() -> None:
 
 def _parameters(place: Place, settings: Settings) -> Mapping[str, str]:
     """The template's parameters."""
-    asked_for = settings.model_fields_set
     return {
         "DatabaseUrl": place.database_url,
         "RedisUrl": place.redis_url,
         "Partitions": str(settings.partitions),
-        "PublicOrigin": settings.public_origin if "public_origin" in asked_for else place.url,
+        "PublicOrigin": _public_origin(place, settings),
         "Model": settings.model,
         "RetentionDays": str(settings.retention_days),
         "EndpointUrl": place.cloud_url,
     }
+
+
+def _public_origin(place: Place, settings: Settings) -> str:
+    """What browsers call it: as told, else the front door's address."""
+    return settings.public_origin if "public_origin" in settings.model_fields_set else place.url
 
 
 def _fault(work: "asyncio.Task[None]") -> BarometerError | None:

@@ -51,6 +51,9 @@ def test_a_post_is_seen_arriving_scored_and_live(stack: Stack, page: Page, artif
     post = page.get_by_role("article").filter(has_text=text).first
     expect(post).to_be_visible(timeout=10_000)
     expect(post).to_contain_text("positive", ignore_case=True)
+    # The picture shows all of it: what the page asked for is there, and the chart is drawn.
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_role("article").nth(20)).to_be_attached()
     page.screenshot(path=artifacts / "dashboard-light.png")
     page.emulate_media(color_scheme="dark")
     page.screenshot(path=artifacts / "dashboard-dark.png")

@@ -39,6 +39,12 @@ def test_a_taken_port_is_one_sentence_and_leaves_nothing_running(short_home: Pat
     assert processes_of(home) == []
 
 
+def test_an_unknown_feed_is_named_before_anything_starts(short_home: Path) -> None:
+    answer = barometer("up", "--feed", "telepathy", "--home", short_home / "unknown")
+    assert answer.returncode == 1
+    assert answer.stderr.strip() == "barometer: there is no feed 'telepathy': choose simulate or none"
+
+
 def test_ctrl_c_stops_everything_children_too(short_home: Path) -> None:
     home = short_home / "ctrl-c"
     process = subprocess.Popen(

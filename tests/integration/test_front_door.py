@@ -384,3 +384,20 @@ def test_the_program_starts_and_ends_cleanly_and_names_a_missing_setting(tmp_pat
     with program(["infra.local.front_door"], tmp_path / "third", {}) as third:
         assert third.wait(15) == 1
     assert "BAROMETER_HTTP_API_URL" in (tmp_path / "third").read_text()
+
+
+async def test_who_comes_by_another_name_of_this_machine_is_sent_to_the_public_origin(tmp_path: Path):
+    (tmp_path / "index.html").write_text("the dashboard")
+    settings = {"dashboard_dir": tmp_path, "public_origin": "http://127.0.0.1:8000"}
+
+    async def ask(host: str) -> tuple[int, str]:
+        async with door.get("/topics?window=1h", headers={"Host": host}, allow_redirects=False) as answer:
+            return answer.status, answer.headers.get("Location", "")
+
+    async with front_door("http://127.0.0.1:9", **settings) as door:
+        assert await ask("localhost:8000") == (307, "http://127.0.0.1:8000/topics?window=1h")
+        assert await ask("127.0.0.1:8000") == (200, "")
+        # A proxy before the door may call it anything: sent on, the browser would come back for ever.
+        assert await ask("barometer.example") == (200, "")
+        assert await ask("localhost:9000") == (200, "")
+        assert await ask("]") == (200, "")

@@ -14,7 +14,7 @@ async def application(settings: FrontDoorSettings) -> web.Application:
     session = upstream_session()
     api = HttpApi(str(settings.http_api_url), session)
     sockets = SocketApi(str(settings.socket_api_url), session, settings.front_door_sockets)
-    dashboard = Dashboard(settings.dashboard_dir)
+    dashboard = Dashboard(settings.dashboard_dir, settings.public_origin)
 
     async def close_sockets(_: web.Application) -> None:
         await sockets.close()
