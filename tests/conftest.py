@@ -12,8 +12,15 @@ import psycopg
 import pytest
 import redis
 
+from barometer.settings import settings
 from infra.local.migrate import migrate
 from infra.local.services import Service, postgres_service, redis_service
+
+
+@pytest.fixture(autouse=True)
+def _settings_are_read_anew() -> None:
+    """A process reads its settings once; here each test is a process of its own."""
+    settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

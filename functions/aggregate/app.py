@@ -1,4 +1,7 @@
-"""Stores scored posts and adds them to the rollups: the handler. The work is ``barometer.steps.aggregate``."""
+"""Stores scored posts and adds them to the rollups: the handler, for batches of ``scored``.
+
+The work is ``barometer.steps.aggregate``.
+"""
 
 from functools import cache
 
@@ -6,23 +9,29 @@ from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer.events import Response, StreamEvent
-from barometer.observability import logger
-from barometer.settings import Settings, load
+from barometer.observability import counted, logger, metrics, tracer
+from barometer.settings import settings
 from barometer.steps.aggregate import aggregate
 from barometer.stores import redis
 from barometer.stores.cache import Cache
 
-settings = cache(lambda: load(Settings))
+# At cold start: a wrong variable ends the process with its name.
+settings()
 
 
 @cache
-def answers() -> Cache:
-    """The cache whose answers a new post makes stale."""
-    return Cache(redis.connect(settings().redis_url.get_secret_value()), settings().cache_seconds)
+def _answers(redis_url: str, seconds: int) -> Cache:
+    """The cache whose answers a new post makes stale; one a process, since it remembers that Redis is away."""
+    return Cache(redis.connect(redis_url), seconds)
 
 
 @logger.inject_lambda_context(clear_state=True)
+@tracer.capture_lambda_handler(capture_response=False)  # the response holds what people wrote
+@metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=StreamEvent)
-def handler(event: StreamEvent, context: LambdaContext) -> Response:  # noqa: ARG001 (Lambda's signature)
-    """Serve one batch of ``scored``."""
-    return aggregate(event, settings().database_url.get_secret_value(), answers()).as_response()
+def handler(event: StreamEvent, context: LambdaContext) -> Response:
+    """Store one batch."""
+    config = settings()
+    answers = _answers(config.redis_url.get_secret_value(), config.cache_seconds)
+    result = aggregate(event, config.database_url.get_secret_value(), answers)
+    return counted(event, result, context)

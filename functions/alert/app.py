@@ -4,37 +4,40 @@ The work is ``barometer.steps.alert``, and at a tick ``barometer.steps.retention
 """
 
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any
 
-from aws_lambda_powertools.utilities.parser import parse
+from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer.events import Response, StreamEvent
-from barometer.observability import logger
-from barometer.settings import Settings, load
+from barometer.observability import count, counted, logger, metrics, tracer
+from barometer.settings import settings
 from barometer.steps.alert import on_batch, on_tick
 from barometer.steps.retention import sweep
 from barometer.stores import redis
 
-settings = cache(lambda: load(Settings))
+# At cold start: a wrong variable ends the process with its name.
+settings()
 
 
 @logger.inject_lambda_context(clear_state=True)
-def handler(event: dict[str, Any], context: LambdaContext) -> Response | None:  # noqa: ARG001 (Lambda's signature)
-    """Serve one batch, or one tick."""
+@tracer.capture_lambda_handler(capture_response=False)  # an alert may hold what people wrote
+@metrics.log_metrics(capture_cold_start_metric=True)
+@event_parser(model=StreamEvent | EventBridgeModel)
+def handler(event: StreamEvent | EventBridgeModel, context: LambdaContext) -> Response | None:
+    """Judge the rules that one batch concerns, or all at one tick."""
     now = datetime.now(UTC)
-    if "Records" in event:
-        batch = parse(event, StreamEvent)
-        return on_batch(batch, settings().database_url.get_secret_value(), now).as_response()
-    parse(event, EventBridgeModel)
-    _tick(now)
+    if isinstance(event, StreamEvent):
+        result = on_batch(event, settings().database_url.get_secret_value(), now)
+        return counted(event, result, context)
+    _tick(now, context)
     return None
 
 
-def _tick(now: datetime) -> None:
-    database_url = settings().database_url.get_secret_value()
-    changes = on_tick(database_url, redis.connect(settings().redis_url.get_secret_value()), now)
-    swept = sweep(database_url, settings().retention_days, now)
+def _tick(now: datetime, context: LambdaContext) -> None:
+    config = settings()
+    database_url = config.database_url.get_secret_value()
+    changes = on_tick(database_url, redis.connect(config.redis_url.get_secret_value()), now)
+    swept = sweep(database_url, config.retention_days, now)
+    count(context, {"Ticks": 1, "Transitions": len(changes)})
     logger.info("tick", extra={"transitions": len(changes), "swept": swept})

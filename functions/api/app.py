@@ -9,8 +9,11 @@ from mangum import Mangum
 from mangum.types import LambdaContext
 
 from barometer.observability import logger
+from barometer.settings import settings
 from functions.api.main import create_app
 
+# At cold start: a wrong variable ends the process with its name.
+settings()
 # Text types go out as text; anything else (a Parquet file, one day) as base64, which API Gateway undoes.
 _adapter = Mangum(
     create_app(), lifespan="off", text_mime_types=["text/", "application/json", "application/problem+json"]

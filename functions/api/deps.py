@@ -13,7 +13,7 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from barometer.settings import Settings, load
+from barometer.settings import Settings, settings
 from barometer.stores import keys, postgres, redis
 from barometer.stores.cache import Cache
 from barometer.stores.keys import Principal, Scope
@@ -31,13 +31,11 @@ _cookie = APIKeyCookie(
 )
 
 
-@cache
-def settings() -> Settings:
-    """The process's settings, checked at its first request."""
-    return load(Settings)
+async def _settings() -> Settings:
+    return settings()
 
 
-SettingsDep = Annotated[Settings, Depends(settings)]
+SettingsDep = Annotated[Settings, Depends(_settings)]
 
 
 async def _redis(config: SettingsDep) -> "redis_py.Redis":

@@ -248,8 +248,6 @@ def test_the_handler_stores_what_the_example_event_says(url: str, redis_url: str
 
     monkeypatch.setenv("BAROMETER_DATABASE_URL", url)
     monkeypatch.setenv("BAROMETER_REDIS_URL", redis_url)
-    app.settings.cache_clear()
-    app.answers.cache_clear()
     response = app.handler(example("aggregate"), Context())
     assert [end["as"] for end in response["finished"]] == ["stored", "stored"]
     assert response["batchItemFailures"] == response["rejections"] == []

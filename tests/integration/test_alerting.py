@@ -336,7 +336,6 @@ def test_the_handler_serves_batches_and_the_clock(url: str, redis_url: str, monk
 
     monkeypatch.setenv("BAROMETER_DATABASE_URL", url)
     monkeypatch.setenv("BAROMETER_REDIS_URL", redis_url)
-    app.settings.cache_clear()
     now = datetime.now(UTC)
     make_rule(url)
     write(url, *["negative"] * 4, at=now)

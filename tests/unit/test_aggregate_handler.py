@@ -15,8 +15,6 @@ def _nothing_runs(monkeypatch: pytest.MonkeyPatch):
     """Whatever would open a connection fails the test."""
     monkeypatch.setenv("BAROMETER_DATABASE_URL", "postgresql:///none?host=/nowhere")
     monkeypatch.setenv("BAROMETER_REDIS_URL", "unix:///nowhere/redis.sock")
-    for cached in (aggregate.settings, aggregate.answers, alert.settings):
-        cached.cache_clear()
 
 
 def spoilt(**fields: object) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from functions.api import deps
 from functions.api.app import handler
 from functions.api.bodies import MAX_BODY_BYTES
 from functions.api.main import create_app
@@ -26,11 +25,10 @@ Ask = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def ask(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
+def ask(monkeypatch: pytest.MonkeyPatch) -> Ask:
     """Changes the example event and calls the handler; Postgres and Redis are nowhere."""
     monkeypatch.setenv("BAROMETER_DATABASE_URL", "postgresql://127.0.0.1:1/none?connect_timeout=1")
     monkeypatch.setenv("BAROMETER_REDIS_URL", "redis://127.0.0.1:1")
-    deps.settings.cache_clear()
 
     def call(method: str, path: str, body: bytes | None = None, **headers: str) -> dict[str, Any]:
         event = json.loads(json.dumps(EXAMPLE))
@@ -41,8 +39,7 @@ def ask(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
         event["body"] = None if body is None else base64.b64encode(body).decode()
         return handler(event, CONTEXT)
 
-    yield call
-    deps.settings.cache_clear()
+    return call
 
 
 def problem(answer: dict[str, Any]) -> dict[str, Any]:

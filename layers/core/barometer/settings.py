@@ -1,9 +1,11 @@
 """The one settings model: environment variables under ``BAROMETER_``, checked once, when a process starts.
 
 A process that needs more than this (poller, feeds, the embedded cloud) extends ``Settings`` in its own folder, so
-that each process still has exactly one model. ``load`` turns a wrong variable into one sentence that names it.
+that each process still has exactly one model. ``load`` turns a wrong variable into one sentence that names it, and
+``settings`` is how a function reads its own.
 """
 
+from functools import cache
 from typing import TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
@@ -49,3 +51,13 @@ def load(model: type[SettingsT]) -> SettingsT:
             for fault in error.errors()
         )
         raise SettingsError(f"wrong settings: {faults}") from None
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once; a function asks at its cold start, so that a wrong one ends it there.
+
+    Raises:
+        SettingsError: naming each variable at fault and why.
+    """
+    return load(Settings)

@@ -22,6 +22,7 @@ from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters import base as parameters_base
 
 from barometer.scores import SENTIMENTS
+from barometer.settings import settings
 from barometer.stores import keys, postgres, redis, sockets
 
 DEPLOYMENT = {
@@ -131,13 +132,12 @@ def environment(
 
 
 def _forget() -> None:
-    import functions.api.deps
+    # Functions read their settings at cold start: that is now, so that a test may still change a variable.
+    import functions.api.app
     import functions.push.app
-    import functions.socket.app
+    import functions.socket.app  # noqa: F401 (for its cold start)
 
-    for remembered in (functions.api.deps.settings, functions.push.app.settings, functions.socket.app.settings):
-        remembered.cache_clear()
-    for remembered in (postgres.pool, redis.connect, sockets.sockets):
+    for remembered in (settings, postgres.pool, redis.connect, sockets.sockets):
         remembered.cache_clear()
     parameters.clear_caches()
     parameters_base.DEFAULT_PROVIDERS.clear()
