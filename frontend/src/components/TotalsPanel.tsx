@@ -1,14 +1,18 @@
 import type { ReactNode } from "react";
 
+import { useClock } from "../lib/clock";
 import { formatCount, formatPercent, formatRate } from "../lib/format";
+import { latestRate } from "../lib/trendData";
 import { useAppState } from "../state/context";
 import { WINDOW } from "../state/selection";
 import { Panel } from "./Panel";
 
-/** How many posts, how fast, and how many the model could not read. */
+/** How many posts, how fast (now, and over the window), and how many the model could not read. */
 export function TotalsPanel(): ReactNode {
   const { value, stale } = useAppState((state) => state.summary);
   const window = useAppState((state) => state.selection.window);
+  const trend = useAppState((state) => state.trend.value);
+  const rate = useClock((now) => (trend === null ? null : latestRate(trend, now)));
   const { seconds, words } = WINDOW[window];
   return (
     <Panel title={`The last ${words}`} className="totals" stale={stale}>
@@ -20,8 +24,10 @@ export function TotalsPanel(): ReactNode {
         </div>
         <div>
           <dt>A minute</dt>
-          <dd>{value ? formatRate(value.posts / (seconds / 60)) : "–"}</dd>
-          <dd className="figures__note">on average</dd>
+          <dd>{rate === null ? "–" : formatRate(rate)}</dd>
+          <dd className="figures__note">
+            {value ? `${formatRate(value.posts / (seconds / 60))} on average` : ""}
+          </dd>
         </div>
         <div>
           <dt>Unscored</dt>

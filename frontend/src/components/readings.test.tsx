@@ -2,7 +2,7 @@
 import { screen, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 
-import { summary } from "../test/make";
+import { point, summary, trend } from "../test/make";
 import { draw, loaded } from "../test/render";
 import { EmotionsPanel } from "./EmotionsPanel";
 import { GaugePanel } from "./GaugePanel";
@@ -39,9 +39,10 @@ test("the gauge says when there is nothing to compare with", () => {
 });
 
 test("totals count posts, posts a minute and unscored ones", () => {
-  draw(<TotalsPanel />, { summary: loaded(summary()) });
+  const minutes = trend([point(-1, { posts: 7 }), point(0, { posts: 3 })]);
+  draw(<TotalsPanel />, { summary: loaded(summary()), trend: loaded(minutes) });
   expect(panel("The last hour")).toHaveTextContent("Posts12020 % more");
-  expect(panel("The last hour")).toHaveTextContent("A minute2.0");
+  expect(panel("The last hour")).toHaveTextContent("A minute32 on average");
   expect(panel("The last hour")).toHaveTextContent("Unscored2017 % of posts");
 });
 

@@ -27,6 +27,6 @@ function listen(listener: () => void): () => void {
 }
 
 /** What `read` makes of the present moment (ms since the epoch): a word or a number, so that equal is the same. */
-export function useClock<T extends string | number | boolean>(read: (now: number) => T): T {
+export function useClock<T extends string | number | boolean | null>(read: (now: number) => T): T {
   return useSyncExternalStore(listen, () => read(now));
 }

@@ -17,6 +17,7 @@ test.each([
   [0, "0"],
   [0.01, "< 0.1"],
   [2.345, "2.3"],
+  [3, "3"],
   [12.6, "13"],
 ])("%s a minute is %s", (rate, words) => {
   expect(formatRate(rate)).toBe(words);

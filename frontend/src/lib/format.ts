@@ -5,6 +5,7 @@ const MINUS = "−";
 const NO_VALUE = "–";
 
 const whole = new Intl.NumberFormat();
+const tenths = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const brief = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const dayAndClock = new Intl.DateTimeFormat(undefined, {
@@ -24,7 +25,7 @@ export function formatCount(count: number): string {
 export function formatRate(perMinute: number): string {
   if (perMinute === 0) return "0";
   if (perMinute < 0.1) return "< 0.1";
-  return perMinute < 10 ? perMinute.toFixed(1) : formatCount(Math.round(perMinute));
+  return perMinute < 10 ? tenths.format(perMinute) : formatCount(Math.round(perMinute));
 }
 
 /** A score from −1 to 1 with its sign, such as "+0.24"; never "−0.00". */

@@ -1,7 +1,14 @@
 import { expect, test } from "vitest";
 
 import { point, trend } from "../test/make";
-import { columnsOf, lonely, reachOf, roofOf, spanAt } from "./trendData";
+import { columnsOf, latestRate, lonely, reachOf, roofOf, spanAt } from "./trendData";
+
+test("the rate is of the newest bucket that is over, not of the running one", () => {
+  const shown = { ...trend([point(0, { posts: 90 }), point(15, { posts: 3 })]), bucket_seconds: 900 };
+  expect(latestRate(shown, Date.parse(point(16).at))).toBe(6);
+  expect(latestRate(shown, Date.parse(point(30).at))).toBe(0.2);
+  expect(latestRate(shown, Date.parse(point(1).at))).toBeNull();
+});
 
 test("sentiments are stacked, and the tallest bar is every post", () => {
   const [x, all, positive, neutral, negative, score] = columnsOf(

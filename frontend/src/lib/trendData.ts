@@ -40,6 +40,12 @@ export function spanAt(
   return [until - windowSeconds, until];
 }
 
+/** Posts a minute in the newest bucket that is over at `nowMs`; `null` where there is none. */
+export function latestRate({ points, bucket_seconds }: Trend, nowMs: number): number | null {
+  const over = points.findLast((point) => Date.parse(point.at) + bucket_seconds * 1000 <= nowMs);
+  return over === undefined ? null : over.posts / (bucket_seconds / 60);
+}
+
 /** The next round number that is not below the greatest value. */
 export function roofOf(values: Column): number {
   const most = values.reduce<number>((greatest, value) => Math.max(greatest, value ?? 0), 0);
