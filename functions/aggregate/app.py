@@ -9,11 +9,12 @@ from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer.events import Response, StreamEvent
-from barometer.observability import counted, logger, metrics, tracer
+from barometer.observability import counted, logger, metrics
 from barometer.settings import settings
 from barometer.steps.aggregate import aggregate
 from barometer.stores import redis
 from barometer.stores.cache import Cache
+from barometer.tracing import traced
 
 # At cold start: a wrong variable ends the process with its name.
 settings()
@@ -26,7 +27,7 @@ def _answers(redis_url: str, seconds: int) -> Cache:
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)  # the response holds what people wrote
+@traced
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=StreamEvent)
 def handler(event: StreamEvent, context: LambdaContext) -> Response:

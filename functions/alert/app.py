@@ -10,18 +10,19 @@ from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer.events import Response, StreamEvent
-from barometer.observability import count, counted, logger, metrics, tracer
+from barometer.observability import count, counted, logger, metrics
 from barometer.settings import settings
 from barometer.steps.alert import on_batch, on_tick
 from barometer.steps.retention import sweep
 from barometer.stores import redis
+from barometer.tracing import traced
 
 # At cold start: a wrong variable ends the process with its name.
 settings()
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)  # an alert may hold what people wrote
+@traced
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=StreamEvent | EventBridgeModel)
 def handler(event: StreamEvent | EventBridgeModel, context: LambdaContext) -> Response | None:

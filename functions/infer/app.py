@@ -5,16 +5,17 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer.analyzer import analyzer
 from barometer.events import Response, StreamEvent
-from barometer.observability import counted, logger, metrics, tracer
+from barometer.observability import counted, logger, metrics
 from barometer.settings import settings
 from barometer.steps.infer import infer
+from barometer.tracing import traced
 
 # At cold start: a wrong variable or a missing model ends the process with its name.
 analyzer(settings().model)
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)  # the response holds what people wrote
+@traced
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=StreamEvent)
 def handler(event: StreamEvent, context: LambdaContext) -> Response:

@@ -10,10 +10,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer import language
 from barometer.events import Response, StreamEvent
-from barometer.observability import counted, logger, metrics, tracer
+from barometer.observability import counted, logger, metrics
 from barometer.settings import settings
 from barometer.steps.ingest import ingest
 from barometer.stores.topics import compiled_topics
+from barometer.tracing import traced
 
 # At cold start: a wrong variable ends the process with its name, and the first post waits for nothing.
 settings()
@@ -21,7 +22,7 @@ language.load()
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)  # the response holds what people wrote
+@traced
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=StreamEvent)
 def handler(event: StreamEvent, context: LambdaContext) -> Response:

@@ -10,12 +10,13 @@ from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer.events import Response, StreamEvent
-from barometer.observability import counted, logger, metrics, tracer
+from barometer.observability import counted, logger, metrics
 from barometer.rollups import Span, Subject
 from barometer.settings import settings
 from barometer.steps.push import Picture, push
 from barometer.stores import postgres, redis, rollups
 from barometer.stores.sockets import sockets
+from barometer.tracing import traced
 
 # The dashboard's first view; a page that looks at another one takes the frame as news that it should ask again.
 WINDOW = Span("1h", 3_600)
@@ -36,7 +37,7 @@ def _picture(database_url: str, topic: str) -> Picture:
 
 
 @logger.inject_lambda_context(clear_state=True)
-@tracer.capture_lambda_handler(capture_response=False)  # alike in every function of the pipeline
+@traced
 @metrics.log_metrics(capture_cold_start_metric=True)
 @event_parser(model=StreamEvent)
 def handler(event: StreamEvent, context: LambdaContext) -> Response:

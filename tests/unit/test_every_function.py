@@ -47,6 +47,17 @@ def test_a_wrong_setting_stops_the_cold_start_and_is_named(function: str, variab
     assert variable in start.stderr
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_nobody_pays_for_tracing_who_does_not_trace(function: str):
+    loaded = "import sys; print('aws_xray_sdk' in sys.modules)"
+    where_lambda_traces = {"LAMBDA_TASK_ROOT": str(ROOT), "AWS_DEFAULT_REGION": "us-east-1"}
+    traces = cold_start(function, loaded, POWERTOOLS_TRACE_DISABLED="false", **where_lambda_traces)
+    is_asked_for_by_a_person = function in {"api", "socket"}
+    assert traces.stdout.split() == [str(not is_asked_for_by_a_person)], traces.stderr
+    still = cold_start(function, loaded, POWERTOOLS_TRACE_DISABLED="true", **where_lambda_traces)
+    assert still.stdout.split() == ["False"], still.stderr
+
+
 def counted(output: str) -> dict[str, float]:
     """The metrics that a handler wrote for CloudWatch, without those of its cold start."""
     lines = [json.loads(line) for line in output.splitlines() if '"_aws"' in line]

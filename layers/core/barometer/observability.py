@@ -1,10 +1,10 @@
-"""The one logger, tracer and metrics of a process; nobody makes a second. And what every function counts with them."""
+"""The one logger and metrics of a process; nobody makes a second. And what every function of the pipeline counts."""
 
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from barometer.events import BatchResult, Response, StreamEvent
 
 logger = Logger(service="barometer")
-tracer = Tracer(service="barometer")
 metrics = Metrics(namespace="Barometer", service="barometer")
 
 
