@@ -66,11 +66,11 @@ setup: .venv/.ready frontend/dist/.ready ## install everything into this folder
 
 frontend/node_modules/.ready: frontend/package.json frontend/package-lock.json | .venv/.ready
 	@echo "installing the dashboard's packages"
-	@cd frontend && $(NODE) npm ci --loglevel=error --no-audit --no-fund
+	@cd frontend && $(NODE) npm ci --loglevel=error --no-audit --no-fund --no-update-notifier
 	@touch $@
 
 FRONTEND := $(shell find frontend -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
 frontend/dist/.ready: frontend/node_modules/.ready $(FRONTEND)
 	@echo "building the dashboard"
-	@cd frontend && $(NODE) npm run build --silent
+	@cd frontend && $(NODE) npm run build --silent -- --logLevel warn
 	@touch $@
