@@ -1,5 +1,6 @@
 import psycopg
 
+from barometer.stores.rules import list_rules
 from barometer.stores.topics import delete_topic, list_topics
 from infra.local.starters import give_topics
 
@@ -9,6 +10,7 @@ def test_a_barometer_that_was_never_used_is_given_topics_once(postgres_url: str)
     assert made
     with psycopg.connect(postgres_url) as connection:
         assert {topic.name for topic in list_topics(connection)} == set(made)
+        assert {rule.topic for rule in list_rules(connection)} == set(made)
     assert give_topics(postgres_url) == []
 
 
