@@ -1,5 +1,6 @@
 """Real servers for tests: a Redis and a Postgres for each worker, empty for each test, gone at the end."""
 
+import asyncio
 import contextlib
 import secrets
 import shutil
@@ -21,6 +22,16 @@ from infra.local.services import Service, postgres_service, redis_service
 def _settings_are_read_anew() -> None:
     """A process reads its settings once; here each test is a process of its own."""
     settings.cache_clear()
+
+
+@pytest.fixture
+def main_loop() -> Iterator[None]:
+    """A current event loop, as Mangum finds one in a new process: an asynchronous test before this one leaves none."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    asyncio.set_event_loop(None)
+    loop.close()
 
 
 @pytest.fixture(scope="session")

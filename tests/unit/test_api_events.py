@@ -22,6 +22,7 @@ CONTEXT = SimpleNamespace(
     aws_request_id="2f1e6f4e-0000-4000-8000-000000000000",
 )
 Ask = Callable[..., dict[str, Any]]
+pytestmark = pytest.mark.usefixtures("main_loop")
 
 
 @pytest.fixture

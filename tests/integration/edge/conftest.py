@@ -190,7 +190,7 @@ Call = Callable[..., Answer]
 
 
 @pytest.fixture
-def call(environment: pytest.MonkeyPatch, context: Context) -> Call:  # noqa: ARG001 (for what it does)
+def call(environment: pytest.MonkeyPatch, main_loop: None, context: Context) -> Call:  # noqa: ARG001 (for what they do)
     """Calls the API's handler as API Gateway would, with the event that ministack makes: no ``cookies``."""
     from functions.api.app import handler
 
