@@ -38,7 +38,8 @@ def handler(event: StreamEvent | EventBridgeModel, context: LambdaContext) -> Re
 def _tick(now: datetime, context: LambdaContext) -> None:
     config = settings()
     database_url = config.database_url.get_secret_value()
-    changes = on_tick(database_url, redis.connect(config.redis_url.get_secret_value()), now)
+    with redis.needed():
+        changes = on_tick(database_url, redis.connect(config.redis_url.get_secret_value()), now)
     swept = sweep(database_url, config.retention_days, now)
     count(context, {"Ticks": 1, "Transitions": len(changes)})
     logger.info("tick", extra={"transitions": len(changes), "swept": swept})

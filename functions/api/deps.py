@@ -38,11 +38,12 @@ async def _settings() -> Settings:
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
 
-async def _redis(config: SettingsDep) -> "redis_py.Redis":
-    return redis.connect(config.redis_url.get_secret_value())
+async def _redis(config: SettingsDep) -> AsyncIterator["redis_py.Redis"]:
+    with redis.needed():
+        yield redis.connect(config.redis_url.get_secret_value())
 
 
-RedisDep = Annotated[redis_py.Redis, Depends(_redis)]
+RedisDep = Annotated[redis_py.Redis, Depends(_redis, scope="function")]
 
 
 @cache

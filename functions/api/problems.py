@@ -10,7 +10,6 @@ from http import HTTPStatus
 from typing import Any
 
 import psycopg
-import redis
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -26,11 +25,12 @@ from barometer.errors import (
     InvalidInputError,
     NotFoundError,
     SettingsError,
+    UnavailableError,
 )
 from barometer.observability import logger
 
 MEDIA_TYPE = "application/problem+json"
-# How soon to ask again when a database restarts: about as long as one takes to come back.
+# How soon to ask again when a store restarts: about as long as one takes to come back.
 RETRY_SECONDS = 5
 _PLACES = frozenset({"body", "query", "path", "cookie", "header"})
 
@@ -136,20 +136,25 @@ async def _on_barometer(_: Request, error: Exception) -> Response:
             return respond(HTTPStatus.SERVICE_UNAVAILABLE, str(error), headers={"Retry-After": str(seconds)})
         case SettingsError():
             logger.error("settings or deployment cannot be read", exc_info=error)
-            detail = "the deployment's settings cannot be read just now; the log tells more"
-            return respond(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_SECONDS)})
+            return _later("the deployment's settings cannot be read just now; the log tells more")
         case _:
             return await _on_bug(_, error)
 
 
-async def _on_store_down(_: Request, error: Exception) -> Response:
-    store = "Redis" if isinstance(error, redis.RedisError) else "the database"
-    logger.warning("store unavailable", extra={"store": store, "error": str(error)})
-    return respond(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        f"{store} does not answer just now",
-        headers={"Retry-After": str(RETRY_SECONDS)},
-    )
+async def _on_store_away(_: Request, error: Exception) -> Response:
+    assert isinstance(error, UnavailableError)  # noqa: S101 (registered for nothing else)
+    logger.warning("store unavailable", extra={"error": str(error)})
+    return _later(f"{error.what} just now")
+
+
+async def _on_database_busy(_: Request, error: Exception) -> Response:
+    """A lost deadlock, a lock that was not to be had, a statement that took too long."""
+    logger.warning("database busy", extra={"error": str(error)})
+    return _later("the database is too busy just now")
+
+
+def _later(detail: str) -> Response:
+    return respond(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 async def _on_bug(request: Request, error: Exception) -> Response:
@@ -165,6 +170,6 @@ def register(app: FastAPI, routes: Iterable[BaseRoute]) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(BarometerError, _on_barometer)
-    for store_error in (psycopg.OperationalError, redis.ConnectionError, redis.TimeoutError):
-        app.add_exception_handler(store_error, _on_store_down)
+    app.add_exception_handler(UnavailableError, _on_store_away)
+    app.add_exception_handler(psycopg.OperationalError, _on_database_busy)
     app.add_exception_handler(Exception, _on_bug)

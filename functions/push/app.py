@@ -45,5 +45,6 @@ def handler(event: StreamEvent, context: LambdaContext) -> Response:
     config = settings()
     client = redis.connect(config.redis_url.get_secret_value())
     picture = partial(_picture, config.database_url.get_secret_value())
-    result = push(event, client, sockets(config.socket_endpoint), picture)
+    with redis.needed():
+        result = push(event, client, sockets(config.socket_endpoint), picture)
     return counted(event, result, context)

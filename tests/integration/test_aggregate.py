@@ -12,12 +12,14 @@ import orjson
 import psycopg
 import pytest
 
+from barometer.errors import UnavailableError
 from barometer.events import BatchResult
 from barometer.posts import ScoredPost
 from barometer.rollups import Span, Subject
 from barometer.scores import EMOTIONS, SENTIMENTS, Distribution, Score
 from barometer.steps.aggregate import MOST_EVENT_BYTES, aggregate
 from barometer.stores import postgres, rollups
+from functions.aggregate import app
 from infra.local.audit import _read_rows
 from tests.scored import NOON, batch, event, no_cache, post
 
@@ -243,7 +245,6 @@ def test_large_posts_are_told_in_parts_that_fit(url: str):
 
 
 def test_the_handler_stores_what_the_example_event_says(url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch):
-    from functions.aggregate import app
     from tests.scored import Context, example
 
     monkeypatch.setenv("BAROMETER_DATABASE_URL", url)
@@ -256,7 +257,7 @@ def test_the_handler_stores_what_the_example_event_says(url: str, redis_url: str
 
 def test_a_database_that_is_away_fails_the_whole_batch(tmp_path: Any):
     url = f"postgresql:///none?host={tmp_path}&connect_timeout=1"
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(UnavailableError):
         aggregate(batch([post()]), url, no_cache())
     postgres.pool(url).close()
 

@@ -15,11 +15,12 @@ import redis as redis_py
 
 from barometer.alerts import Rule, RuleDraft, RulePatch
 from barometer.cursors import Cursor
-from barometer.errors import ConflictError, NotFoundError
+from barometer.errors import ConflictError, NotFoundError, UnavailableError
 from barometer.steps.aggregate import aggregate
 from barometer.steps.alert import MOST_DELIVERIES, Change, deliver, judge, on_batch, on_tick
 from barometer.stores import alerts, notifications, postgres, rules
 from barometer.streams import stream_key
+from functions.alert import app
 from tests.scored import NOON, Context, batch, example, no_cache, post
 
 MINUTE = timedelta(minutes=1)
@@ -332,8 +333,6 @@ def test_rules_are_made_changed_listed_and_deleted(url: str):
 
 
 def test_the_handler_serves_batches_and_the_clock(url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch):
-    from functions.alert import app
-
     monkeypatch.setenv("BAROMETER_DATABASE_URL", url)
     monkeypatch.setenv("BAROMETER_REDIS_URL", redis_url)
     now = datetime.now(UTC)
@@ -344,3 +343,13 @@ def test_the_handler_serves_batches_and_the_clock(url: str, redis_url: str, monk
     write(url, *["positive"] * 8, at=now)
     assert app.handler(example("alert-tick"), Context()) is None
     assert states(url) == ["resolved"]
+
+
+def test_a_tick_whose_alert_cannot_be_announced_says_that_redis_is_away(url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BAROMETER_DATABASE_URL", url)
+    monkeypatch.setenv("BAROMETER_REDIS_URL", "redis://127.0.0.1:1/0")
+    make_rule(url)
+    write(url, *["negative"] * 4, at=datetime.now(UTC))
+    with pytest.raises(UnavailableError, match="Redis does not answer"):
+        app.handler(example("alert-tick"), Context())
+    assert states(url) == ["firing"]

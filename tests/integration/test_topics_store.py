@@ -11,7 +11,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from barometer.errors import ConflictError, InvalidInputError, NotFoundError
+from barometer.errors import ConflictError, InvalidInputError, NotFoundError, UnavailableError
 from barometer.stores import topics
 from barometer.stores.postgres import pool
 from barometer.stores.topics import compiled_topics, create_topic, delete_topic, get_topic, list_topics, update_topic
@@ -196,15 +196,15 @@ def test_a_database_that_went_away_leaves_the_topics_known_for_a_while(
     assert known.current(0.0).match("rust") == ["rust"]
 
     def gone(_: object) -> None:
-        raise psycopg.OperationalError("the server closed the connection")
+        raise UnavailableError("the database does not answer", "the server closed the connection")
 
     monkeypatch.setattr(topics._Known, "_read", gone)
     assert known.current(topics.STALE_SECONDS).match("rust") == ["rust"]
     known._asked_at = 0.0
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(UnavailableError):
         known.current(topics.STALE_SECONDS + 1)
 
 
 def test_a_database_that_was_never_there_is_an_error_not_an_empty_list(tmp_path: Path):
-    with asked_from(f"postgresql:///none?host={tmp_path}") as url, pytest.raises(psycopg.OperationalError):
+    with asked_from(f"postgresql:///none?host={tmp_path}") as url, pytest.raises(UnavailableError):
         compiled_topics(url)

@@ -6,6 +6,7 @@ import psycopg
 import redis as redis_py
 from fastapi import APIRouter, Response
 
+from barometer.errors import UnavailableError
 from barometer.observability import logger
 from barometer.settings import Settings
 from barometer.stores import postgres, streams
@@ -21,7 +22,7 @@ def _database_answers(config: Settings) -> bool:
     try:
         with postgres.transaction(config.database_url.get_secret_value()) as connection:
             connection.execute("SELECT 1 FROM posts LIMIT 1")
-    except psycopg.Error as error:
+    except (UnavailableError, psycopg.Error) as error:
         logger.warning("health: the database does not answer", extra={"error": str(error)})
         return False
     return True

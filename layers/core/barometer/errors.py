@@ -30,8 +30,17 @@ class BackpressureError(BarometerError):
 class UnavailableError(BarometerError):
     """Something this needs is down or overloaded, whatever the input: try again later.
 
-    A function that raises it tells the poller to wait with the whole pipe and to blame no record for it.
+    A function that raises it tells the poller to wait with the whole pipe and to blame no record for it. The poller
+    knows it by its name alone, so a function raises this class and none below it.
+
+    Args:
+        what: what is away, in words for anyone ("the database does not answer").
+        why: what was seen of it, for those who run it; may name hosts.
     """
+
+    def __init__(self, what: str, why: str = "") -> None:
+        super().__init__(f"{what}: {why}" if why else what)
+        self.what = what
 
 
 class NotFoundError(BarometerError):

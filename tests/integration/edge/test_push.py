@@ -6,10 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import psycopg
 import pytest
 import redis
 
+from barometer.errors import UnavailableError
 from barometer.stores import connections
 from barometer.stores.connections import Subscription
 
@@ -190,7 +190,13 @@ def test_a_database_that_is_away_fails_the_batch_before_anything_is_sent(
 ):
     join("one", "*")
     environment.setenv("BAROMETER_DATABASE_URL", "postgresql://127.0.0.1:1/none")
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(UnavailableError):
         push("metrics", {"topics": ["*"]})
     assert aws.frames == {}
     assert connections.hear(client, "one") == 0
+
+
+def test_a_redis_that_is_away_is_nobodys_fault(push: Push, environment: pytest.MonkeyPatch):
+    environment.setenv("BAROMETER_REDIS_URL", "redis://127.0.0.1:1/0")
+    with pytest.raises(UnavailableError, match="Redis does not answer"):
+        push("events", {"posts": [post(1)]})

@@ -50,7 +50,8 @@ def aggregate(event: StreamEvent, database_url: str, cache: Cache) -> BatchResul
     shown, to ``metrics`` the topics.
 
     Raises:
-        psycopg.OperationalError: the database cannot be had, or not now; nothing of the batch is reported.
+        UnavailableError: the database cannot be had; nothing of the batch is reported.
+        psycopg.OperationalError: it lost too many deadlocks, or took too long; nothing of the batch is reported.
     """
     result = BatchResult()
     batch = []

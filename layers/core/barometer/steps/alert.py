@@ -17,6 +17,7 @@ import psycopg
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from barometer.alerts import Alert, Measure, Rule, Verdict, verdict
+from barometer.errors import UnavailableError
 from barometer.events import BatchResult, StreamEvent
 from barometer.observability import logger
 from barometer.stores import alerts, notifications, rules, webhooks
@@ -58,7 +59,7 @@ def on_batch(event: StreamEvent, database_url: str, now: datetime) -> BatchResul
     """Judge the rules of the topics that changed; emits each transition to ``alerts``.
 
     Raises:
-        psycopg.Error: the database cannot be had; no rule was judged.
+        UnavailableError: the database cannot be had; no rule was judged.
     """
     result = BatchResult()
     topics: set[str] = set()
@@ -85,7 +86,7 @@ def on_tick(database_url: str, client: "Redis", now: datetime) -> list[Change]:
     Nobody moves what a tick's answer says, so it writes to the stream ``alerts`` itself.
 
     Raises:
-        psycopg.Error: the database cannot be had; no rule was judged.
+        UnavailableError: the database cannot be had; no rule was judged.
     """
     changes = judge(database_url, now)
     _deliver_if_possible(database_url, now)
@@ -136,7 +137,7 @@ def _deliver_if_possible(database_url: str, now: datetime) -> None:
     """The verdicts are committed: an outbox that cannot be emptied now is no reason to give them up."""
     try:
         deliver(database_url, now)
-    except psycopg.Error as error:
+    except (UnavailableError, psycopg.Error) as error:
         logger.warning("notifications wait for the next tick: %s", error)
 
 

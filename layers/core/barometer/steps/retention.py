@@ -40,7 +40,7 @@ def sweep(database_url: str, retention_days: int, now: datetime) -> Swept:
     """Remove what is older than ``retention_days`` whole days before ``now``.
 
     Raises:
-        psycopg.Error: the database cannot be had; what was removed is removed.
+        UnavailableError: the database cannot be had; what was removed is removed.
     """
     today = now.astimezone(UTC).date()
     cut = today - timedelta(days=retention_days)

@@ -1,15 +1,19 @@
-"""The one door to Redis (7.0 or later) or Valkey: connections with timeouts, and nothing else.
+"""The one door to Redis (7.0 or later) or Valkey: connections with timeouts.
 
 Synchronous for functions, asynchronous for daemons; both read and write bytes, and say what went wrong by redis-py's
-own errors.
+own errors. ``needed`` is for those who cannot go on without it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import redis
 import redis.asyncio
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
+
+from barometer.errors import UnavailableError
 
 TIMEOUT_SECONDS = 5.0
 
@@ -36,3 +40,12 @@ def connect_async(url: str, *, max_connections: int = 64) -> "redis.asyncio.Redi
         health_check_interval=30,
         max_connections=max_connections,
     )
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """A Redis that cannot be had inside this block is ``UnavailableError``, nobody's fault."""
+    try:
+        yield
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise UnavailableError("Redis does not answer", str(error)) from error

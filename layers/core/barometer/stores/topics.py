@@ -15,7 +15,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from barometer.errors import ConflictError, NotFoundError
+from barometer.errors import ConflictError, NotFoundError, UnavailableError
 from barometer.observability import logger
 from barometer.stores.postgres import transaction
 from barometer.topics import InvalidQueryError, Topic, TopicMatcher, check, parse
@@ -121,7 +121,7 @@ def compiled_topics(url: str) -> TopicMatcher:
     """The matcher of all topics, at most ``FRESH_SECONDS`` old; without a ``url``, of none.
 
     Raises:
-        psycopg.Error: the database cannot be had, and what is known is older than ``STALE_SECONDS``, or nothing is.
+        UnavailableError: the database cannot be had, and what is known is older than ``STALE_SECONDS``, or nothing is.
     """
     return _known(url).current(time.monotonic()) if url else TopicMatcher(())
 
@@ -140,7 +140,7 @@ class _Known:
             return self._matcher
         try:
             topics = self._read()
-        except psycopg.OperationalError as error:
+        except (UnavailableError, psycopg.OperationalError) as error:  # away, or there and too slow
             if now - self._read_at > STALE_SECONDS:
                 raise
             logger.warning("topics cannot be read; going on with those known", extra={"error": str(error)})
