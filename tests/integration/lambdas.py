@@ -141,7 +141,7 @@ class Reply:
     log: str
 
 
-def function(handler: str, name: str = "", **settings: Any) -> Function:  # noqa: ANN401 (Function's own)
+def function(handler: str, name: str = "", **settings: Any) -> Function:
     """One of HANDLERS as a function."""
     name = name or handler
     arn = f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
