@@ -4,10 +4,9 @@ import psycopg
 
 from barometer.errors import BarometerError
 from barometer.stores.keys import authenticate, create_key
+from barometer.stores.postgres import connect
 from infra.local.home import Home
 from infra.local.state import write_private
-
-_CONNECT_TIMEOUT_SECONDS = 10
 
 
 def admin_key(home: Home, database_url: str) -> str:
@@ -17,9 +16,7 @@ def admin_key(home: Home, database_url: str) -> str:
         BarometerError: the database refuses.
     """
     try:
-        with psycopg.connect(
-            database_url, connect_timeout=_CONNECT_TIMEOUT_SECONDS, application_name="barometer-up"
-        ) as connection:
+        with connect(database_url, "barometer-up") as connection:
             kept = read_admin_key(home)
             if kept and (owner := authenticate(connection, kept)) and owner.may("admin"):
                 return kept

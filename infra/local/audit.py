@@ -9,19 +9,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-import psycopg
 from psycopg import IsolationLevel, sql
 
 from barometer.rollups import COLUMNS, Counts, RollupKey
 from barometer.scores import EMOTIONS, SENTIMENTS
 from barometer.stores import redis
+from barometer.stores.postgres import connect
 from barometer.stores.streams import Books, books
 from barometer.streams import BOOKS
 
 # Every row is read once: minutes for a large database, never for ever.
 STATEMENT_TIMEOUT_MS: Final = 600_000
-LOCK_TIMEOUT_MS: Final = 10_000
-CONNECT_TIMEOUT_SECONDS: Final = 5
 # Enough to see a pattern; the number of all is told beside them.
 MOST_SHOWN: Final = 20
 
@@ -137,10 +135,7 @@ def _rollup_findings(rows: Rows) -> list[str]:
 
 
 def _read_rows(database_url: str) -> Rows:
-    options = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} -c timezone=UTC"
-    with psycopg.connect(
-        database_url, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="barometer-audit", options=options
-    ) as connection:
+    with connect(database_url, "barometer-audit", statement_timeout_ms=STATEMENT_TIMEOUT_MS) as connection:
         connection.isolation_level = IsolationLevel.REPEATABLE_READ
         connection.read_only = True
         posts, removed = connection.execute(_TOTALS).fetchone() or (0, 0)

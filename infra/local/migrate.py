@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import psycopg
-
 from barometer.errors import BarometerError
+from barometer.stores.postgres import connect
 
 MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
 _NAME: Final = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
@@ -21,7 +20,6 @@ _NAME: Final = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _LOCK: Final = 0x6261726F
 # Long enough for another process to finish its migrations, short enough that a stuck one is noticed.
 _LOCK_TIMEOUT_MS: Final = 60_000
-_CONNECT_TIMEOUT_SECONDS: Final = 10
 
 
 class MigrationError(BarometerError):
@@ -49,12 +47,9 @@ def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
         psycopg.Error: the database cannot be reached, or refuses a statement (that file is then not applied).
     """
     migrations = _read(folder)
-    with psycopg.connect(
-        url,
-        autocommit=True,
-        connect_timeout=_CONNECT_TIMEOUT_SECONDS,
-        application_name="barometer-migrate",
-        options=f"-c lock_timeout={_LOCK_TIMEOUT_MS} -c timezone=UTC",
+    # A migration may rewrite a large table: it has all the time it needs, but for locks.
+    with connect(
+        url, "barometer-migrate", statement_timeout_ms=0, lock_timeout_ms=_LOCK_TIMEOUT_MS, autocommit=True
     ) as connection:
         # Held by the session, so it goes with the connection, whatever happens to this process.
         connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))

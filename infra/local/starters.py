@@ -7,11 +7,11 @@ import psycopg
 
 from barometer.alerts import RuleDraft
 from barometer.errors import BarometerError
+from barometer.stores.postgres import connect
 from barometer.stores.rules import create_rule
 from barometer.stores.topics import create_topic
 from infra.feeds.simulate import starter_topics
 
-_CONNECT_TIMEOUT_SECONDS = 10
 # The share of negative posts that no topic of the simulator reaches in calm weather, and each does in a storm.
 STORM = 0.6
 
@@ -25,9 +25,7 @@ def give_topics(database_url: str) -> list[str]:
         BarometerError: the database refuses.
     """
     try:
-        with psycopg.connect(
-            database_url, connect_timeout=_CONNECT_TIMEOUT_SECONDS, application_name="barometer-up"
-        ) as connection:
+        with connect(database_url, "barometer-up") as connection:
             used = connection.execute("SELECT EXISTS (SELECT FROM topics) OR EXISTS (SELECT FROM posts)").fetchone()
             if used is None or used[0]:
                 return []

@@ -1,13 +1,14 @@
-"""The one door to Postgres (15 or later): a small pool a process, timeouts on everything, UTC everywhere.
+"""The one door to Postgres (15 or later): a small pool a process, or a connection a command.
 
-A database that cannot be had is ``UnavailableError``, whoever asks. What it says of what it was asked stays psycopg's
-own error, a lost deadlock and a statement that took too long among it.
+Timeouts on everything, UTC everywhere. A database that cannot be had is ``UnavailableError`` to whoever uses the pool.
+What it says of what it was asked stays psycopg's own error, a lost deadlock and a statement that took too long too.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
+import psycopg
 from psycopg import Connection, OperationalError
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
@@ -41,10 +42,43 @@ def pool(url: str) -> ConnectionPool[Connection[TupleRow]]:
         kwargs={
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "application_name": "barometer",
-            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c lock_timeout={LOCK_TIMEOUT_MS} -c timezone=UTC",
+            "options": _options(STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS),
         },
         open=True,
     )
+
+
+def connect(
+    url: str,
+    application: str,
+    *,
+    statement_timeout_ms: int = STATEMENT_TIMEOUT_MS,
+    lock_timeout_ms: int = LOCK_TIMEOUT_MS,
+    autocommit: bool = False,
+) -> Connection[TupleRow]:
+    """A connection of its own, for a command that comes and goes; used as a context, it commits and closes.
+
+    Args:
+        url: the database.
+        application: the name that Postgres shows for it.
+        statement_timeout_ms: 0 for none.
+        lock_timeout_ms: how long a statement may wait for others.
+        autocommit: each statement is a transaction.
+
+    Raises:
+        psycopg.OperationalError: the database cannot be had.
+    """
+    return psycopg.connect(
+        url,
+        autocommit=autocommit,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        application_name=application,
+        options=_options(statement_timeout_ms, lock_timeout_ms),
+    )
+
+
+def _options(statement_timeout_ms: int, lock_timeout_ms: int) -> str:
+    return f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms} -c timezone=UTC"
 
 
 @contextmanager
