@@ -1,6 +1,7 @@
 """Retention on a real Postgres: whole days go, posts and rollups together, and the books still balance."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
 import psycopg
@@ -36,13 +37,14 @@ def days(url: str) -> list[date]:
 
 def test_what_is_older_than_the_retention_goes_with_its_rollups_and_keys(url: str):
     write_days(url, range(6))
-    assert sweep(url, 3, NOON) == Swept(days=2, posts=4, keys=4, sessions=0, notifications=0)
+    assert sweep(url, 3, NOON) == Swept(days=2, posts=4, keys=2, sessions=0, notifications=0)
     rows = _read_rows(url)
     assert (rows.posts, rows.removed, rows.stored, rows.differing) == (8, 4, 12, 0)
     with psycopg.connect(url) as connection:
-        assert connection.execute("SELECT count(*) FROM post_keys").fetchone() == (8,)
+        assert connection.execute("SELECT count(*) FROM post_keys").fetchone() == (10,)
         assert connection.execute("SELECT count(*) FROM rollups").fetchone() == (4,)
     assert sweep(url, 3, NOON) == Swept(days=0, posts=0, keys=0, sessions=0, notifications=0)
+    assert sweep(url, 3, NOON + DAY) == Swept(days=1, posts=2, keys=2, sessions=0, notifications=0)
 
 
 def test_the_partitions_of_today_and_tomorrow_are_made_before_they_are_needed(url: str):
@@ -58,7 +60,7 @@ def test_a_tick_does_a_bounded_part_and_the_next_goes_on(url: str):
 
 def test_keys_are_removed_in_rounds(url: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(retention, "KEYS_AT_ONCE", 3)
-    write_days(url, range(2, 6))
+    write_days(url, range(3, 7))
     assert sweep(url, 1, NOON).keys == 8
 
 
@@ -81,6 +83,29 @@ def test_a_late_copy_of_a_removed_post_is_stored_and_removed_again(url: str):
     assert sweep(url, 1, NOON).posts == 1
     rows = _read_rows(url)
     assert (rows.posts, rows.removed, rows.differing) == (0, 2, 0)
+
+
+def test_a_copy_of_a_post_that_could_not_be_removed_yet_is_a_duplicate(url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(retention, "LOCK_TIMEOUT", "50ms")
+    old = post("negative", at=NOON - 3 * DAY)
+    aggregate(batch([old]), url, no_cache())
+    with psycopg.connect(url) as reader:
+        reader.execute("SELECT count(*) FROM posts")
+        assert sweep(url, 1, NOON) == Swept(days=0, posts=0, keys=0, sessions=0, notifications=0)
+    again, copy = old, replace(old, post=replace(old.post, receipt="another"))
+    result = aggregate(batch([again, copy]), url, no_cache())
+    assert [end["as"] for end in result.finished] == ["stored", "duplicates"]
+    assert result.rejections == []
+
+
+def test_a_batch_that_was_stored_and_removed_before_it_is_repeated_is_counted_once(url: str):
+    """Its poller was killed before the commit, and its day went before another took it over."""
+    old = post("negative", at=NOON - 2 * DAY)
+    aggregate(batch([old]), url, no_cache())
+    assert sweep(url, 1, NOON).posts == 1
+    result = aggregate(batch([old]), url, no_cache())
+    assert [end["as"] for end in result.finished] == ["stored"]
+    assert _read_rows(url).stored == 1
 
 
 def test_sessions_that_ran_out_and_notifications_that_are_settled_go(url: str):

@@ -1,8 +1,9 @@
 """Retention: what is past its days goes, a whole UTC day at a time, and tomorrow's partition is there before tomorrow.
 
 A day's posts and rollups go in one transaction, so that they agree at every moment; what was removed is counted, so
-that the books still balance. Keys of removed posts follow: as long as they are there, a late copy is only called a
-duplicate. A tick does a bounded part of the work, and the next goes on.
+that the books still balance. Keys follow a day later, never before their posts: as long as they are there, a late copy
+is only called a duplicate, and a repeated batch reports what it reported. A tick does a bounded part of the work, and
+the next goes on.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from barometer.stores.postgres import transaction
 
 # More than two a tick only after a long pause or a shorter retention.
 MOST_DAYS: Final = 4
+# As long as a record may wait in its stream: its post may be stored, by a poller that died before it could say so.
+KEYS_OUTLIVE_POSTS: Final = timedelta(days=1)
 KEYS_AT_ONCE: Final = 20_000
 MOST_ROUNDS: Final = 25
 # Dropping a day makes readers wait that come after it: rather than wait long itself, it leaves it to the next tick.
@@ -51,7 +54,7 @@ def sweep(database_url: str, retention_days: int, now: datetime) -> Swept:
     at_cut = _midnight(cut)
     keys = 0
     for _ in range(MOST_ROUNDS):
-        some = _in_transaction(database_url, lambda connection: _remove_keys(connection, at_cut))
+        some = _in_transaction(database_url, lambda connection: _remove_keys(connection, at_cut - KEYS_OUTLIVE_POSTS))
         keys += some
         if some < KEYS_AT_ONCE:
             break
@@ -87,9 +90,13 @@ def _remove_day(database_url: str, day: date) -> int | None:
 
 
 def _remove_keys(connection: Connection[TupleRow], cut: datetime) -> int:
+    """Remove keys older than ``cut``, but not of posts that are still there: of a day in use, or that came late."""
     return connection.execute(
-        "DELETE FROM post_keys WHERE id = ANY (ARRAY(SELECT id FROM post_keys WHERE created_at < %s LIMIT %s))",
-        (cut, KEYS_AT_ONCE),
+        "DELETE FROM post_keys WHERE id = ANY (ARRAY("
+        " SELECT id FROM post_keys AS key WHERE created_at < %(cut)s AND NOT EXISTS ("
+        "  SELECT FROM posts WHERE created_at < %(cut)s AND (created_at, id) = (key.created_at, key.id)"
+        " ) LIMIT %(most)s))",
+        {"cut": cut, "most": KEYS_AT_ONCE},
     ).rowcount
 
 
