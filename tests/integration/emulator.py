@@ -49,7 +49,8 @@ def api(event, context):
     if path == "sleep":
         time.sleep(1.5)
         return {"statusCode": 200, "body": "{}"}
-    return {"statusCode": 404, "body": json.dumps({"path": event["rawPath"]})}
+    problem = {"content-type": "application/problem+json"}
+    return {"statusCode": 404, "headers": problem, "body": json.dumps({"path": event["rawPath"]})}
 
 def socket(event, context):
     if event.get("type") == "REQUEST":

@@ -97,6 +97,13 @@ async def test_a_request_arrives_as_the_client_wrote_it(door: aiohttp.ClientSess
     assert "x-private" not in seen
 
 
+async def test_an_api_that_is_not_deployed_yet_is_a_503_and_not_a_404_that_a_client_takes_for_final(stack: Emulator):
+    nothing = f"{stack.cloud_url}/_aws/execute-api/0123abcdef"
+    async with front_door(nothing) as door, door.post("/api/posts", data=b"{}") as answer:
+        assert (answer.status, answer.content_type) == (503, "application/problem+json")
+        assert answer.headers["Retry-After"] == "1"
+
+
 async def test_cookies_errors_and_binary_come_back_as_they_were(door: aiohttp.ClientSession):
     async with door.get("/api/cookies") as answer:
         assert answer.headers.getall("Set-Cookie") == ["a=1; HttpOnly; SameSite=Strict", "b=2; Path=/"]

@@ -12,6 +12,7 @@ keeps its type; a 204 brings ``Content-Length: 0``; ``sourceIp`` is always 127.0
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from urllib.parse import unquote
 
 from aiohttp import (
@@ -94,6 +95,8 @@ class HttpApi:
                 data=_bounded(request) if request.body_exists else None,
                 allow_redirects=False,
             ) as answer:
+                if _is_not_deployed(answer):
+                    return _not_there()
                 return await self._answer(request, answer)
         except (ClientError, TimeoutError) as error:
             return _failure(request, error)
@@ -135,6 +138,18 @@ async def _bounded(request: web.Request) -> AsyncIterator[bytes]:
         raise _ClientGoneError from error
 
 
+def _is_not_deployed(answer: ClientResponse) -> bool:
+    """Whether API Gateway itself knows no such API or route, as when it was killed and is being deployed again.
+
+    The API answers to every path, and its own errors are problems. A client would take a 404 for final.
+    """
+    return answer.status == HTTPStatus.NOT_FOUND and answer.headers.get("Content-Type") == "application/json"
+
+
+def _not_there() -> web.Response:
+    return problem(503, "the API is not there; it may be starting", retry_after=1)
+
+
 def _failure(request: web.Request, error: Exception) -> web.Response:
     """What to say when there is no answer. An error in the body comes wrapped in the client library's own."""
     if isinstance(error.__cause__, _TooLongError):
@@ -143,7 +158,7 @@ def _failure(request: web.Request, error: Exception) -> web.Response:
         # Nobody hears this.
         return problem(400, "the request ended early")
     if isinstance(error, ClientConnectorError):
-        return problem(503, "the API is not there; it may be starting", retry_after=1)
+        return _not_there()
     if isinstance(error, TimeoutError):
         return problem(504, "the API did not answer in time")
     logger.warning("the API broke off", path=request.path, reason=repr(error))
