@@ -108,7 +108,7 @@ def cloud(place: Place) -> Program:
         "IOT_MTLS_ENABLED": "0",
         "LOG_LEVEL": "WARNING",
     }
-    return _python("cloud", "ministack", place, _listens(place.ports.cloud), settings | functions)
+    return _python("cloud", "infra.local.cloud", place, _listens(place.ports.cloud), settings | functions)
 
 
 def runner(place: Place) -> Program:

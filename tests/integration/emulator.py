@@ -113,7 +113,7 @@ def emulator(folder: Path) -> Iterator[Emulator]:
     runner_settings = {"BAROMETER_RUNNER_PORT": str(runner_port), "BAROMETER_CLOUD_ENDPOINT": cloud_url,
                        "BAROMETER_TASK_ROOT": str(folder)}  # fmt: skip
     with contextlib.ExitStack() as stack:
-        cloud = stack.enter_context(program(["ministack"], folder / "cloud.log", cloud_settings))
+        cloud = stack.enter_context(program(["infra.local.cloud"], folder / "cloud.log", cloud_settings))
         runner = stack.enter_context(program(["infra.local.runner"], folder / "runner.log", runner_settings))
         wait_for(cloud_url, cloud)
         wait_for(f"{runner_url}/healthz", runner)

@@ -1,6 +1,7 @@
 """The front door before a real ministack and the real runner: what is sent arrives, and what comes back is whole."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -408,3 +409,51 @@ async def test_who_comes_by_another_name_of_this_machine_is_sent_to_the_public_o
         assert await ask("barometer.example") == (200, "")
         assert await ask("localhost:9000") == (200, "")
         assert await ask("]") == (200, "")
+
+
+@pytest.mark.parametrize("path", ["/api/@connections/abc", "/api/%40connections/abc"])
+async def test_nobody_speaks_to_sockets_in_the_apis_name(door: aiohttp.ClientSession, path: str):
+    async with door.post(URL(path, encoded=True), data=b"forged") as answer:
+        assert (answer.status, answer.content_type) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example:4566"}]
+)
+async def test_a_web_page_reaches_the_emulated_aws_through_the_door_alone(
+    stack: Emulator, door: aiohttp.ClientSession, headers: dict[str, str]
+):
+    apis = f"{stack.cloud_url}/_aws/execute-api"
+    async with aiohttp.ClientSession() as page:
+        for url in (f"{stack.cloud_url}/2015-03-31/functions", f"{apis}/{stack.http_api}/api/event"):
+            async with page.get(url, headers=headers) as answer:
+                assert answer.status == 403
+                assert "Access-Control-Allow-Origin" not in answer.headers
+        asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-forwarded-host"}
+        async with page.options(f"{apis}/{stack.http_api}/api/event", headers=headers | asked) as answer:
+            assert answer.status == 403
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="403"):
+            await page.ws_connect(f"{apis}/{stack.socket_api}/live", headers=headers | GOOD)
+    async with door.get("/api/event", headers=headers) as answer:
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/"), ("DELETE", "/socket")])
+async def test_what_the_door_refuses_by_itself_is_a_problem_too(door: aiohttp.ClientSession, method: str, path: str):
+    async with door.request(method, path) as answer:
+        assert (answer.status, answer.content_type) == (405, "application/problem+json")
+        assert (await answer.json(content_type=None))["status"] == 405
+        assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("path", ["/api/", "/api/a%0Ab", "/api/%0a"])
+async def test_a_path_that_no_route_can_have_is_not_found_for_good(door: aiohttp.ClientSession, path: str):
+    async with door.get(URL(path, encoded=True)) as answer:
+        assert (answer.status, answer.content_type) == (404, "application/problem+json")
+
+
+async def test_a_compressed_body_arrives_as_it_was_sent(door: aiohttp.ClientSession):
+    packed = gzip.compress(b"x" * 10_000)
+    async with door.post("/api/length", data=packed, headers={"Content-Encoding": "gzip"}) as answer:
+        assert answer.status == 200
+        assert await answer.json(content_type=None) == {"length": len(packed)}

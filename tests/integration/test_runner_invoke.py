@@ -184,10 +184,24 @@ async def test_events_are_bounded_in_number_and_in_size(tmp_path: Path):
         assert isinstance(error, lab.client.exceptions.RequestTooLargeException)
 
 
-async def test_a_web_page_may_not_invoke(tmp_path: Path):
+PAGES = [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example:9001"}]
+
+
+@pytest.mark.parametrize("headers", PAGES)
+async def test_a_web_page_may_not_invoke(tmp_path: Path, headers: dict[str, str]):
     async with lambda_service(tmp_path, function("echo")) as lab, aiohttp.ClientSession() as session:
         url = f"{lab.url}/2015-03-31/functions/echo/invocations"
-        async with session.post(url, data=b"{}", headers={"Origin": "http://evil.example"}) as answer:
+        async with session.post(url, data=b"{}", headers=headers) as answer:
             assert answer.status == 403
         async with session.get(f"{lab.url}/healthz") as answer:
             assert await answer.json() == {"status": "ok", "functions": {}}
+
+
+@pytest.mark.parametrize("headers", PAGES)
+async def test_a_web_page_may_not_take_what_is_meant_for_a_function(tmp_path: Path, headers: dict[str, str]):
+    async with lambda_service(tmp_path, function("whoami")) as lab, aiohttp.ClientSession() as session:
+        address = (await lab.call("whoami")).body["env"]["AWS_LAMBDA_RUNTIME_API"]
+        url = f"http://{address}/2018-06-01/runtime/invocation/next"
+        async with session.get(url, headers=headers) as answer:
+            assert answer.status == 403
+        assert (await lab.call("whoami")).body["calls"] == 2

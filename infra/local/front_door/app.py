@@ -5,6 +5,7 @@ from aiohttp import web
 from infra.local.front_door.dashboard import Dashboard
 from infra.local.front_door.headers import secure
 from infra.local.front_door.http_api import HttpApi, upstream_session
+from infra.local.front_door.problems import as_problem
 from infra.local.front_door.settings import FrontDoorSettings
 from infra.local.front_door.socket_api import SocketApi
 
@@ -22,11 +23,13 @@ async def application(settings: FrontDoorSettings) -> web.Application:
     async def close_session(_: web.Application) -> None:
         await session.close()
 
-    app = web.Application()
+    # Bodies pass as they came: who unpacked one would have to say so to whoever is told its length.
+    app = web.Application(middlewares=[as_problem], handler_args={"auto_decompress": False})
     app.on_response_prepare.append(secure)
     app.on_shutdown.append(close_sockets)
     app.on_cleanup.append(close_session)
-    app.router.add_route("*", "/api/{path:.*}", api.forward)
+    # (?s): a path may have a line break in it, as %0A.
+    app.router.add_route("*", "/api/{path:(?s:.*)}", api.forward)
     app.router.add_get("/socket", sockets.forward)
-    app.router.add_get("/{path:.*}", dashboard.serve)
+    app.router.add_get("/{path:(?s:.*)}", dashboard.serve)
     return app

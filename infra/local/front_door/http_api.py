@@ -40,6 +40,8 @@ _KEEP_ALIVE_SECONDS = 60
 _CONNECTIONS = 100
 _NO_BODY = frozenset({204, 304})
 _DOTS = frozenset({".", ".."})
+# What speaks to sockets in the API's own name. ministack serves it under every API, and asks for no signature.
+_MANAGEMENT = "@connections"
 
 
 class _TooLongError(Exception):
@@ -77,9 +79,14 @@ class HttpApi:
     async def forward(self, request: web.Request) -> web.StreamResponse:
         """Answer with what the API answers."""
         path = request.raw_path
-        if not path.startswith("/") or not _DOTS.isdisjoint(unquote(path.partition("?")[0]).split("/")):
+        decoded = unquote(path.partition("?")[0])
+        parts = decoded.split("/")
+        if not path.startswith("/") or not _DOTS.isdisjoint(parts):
             # It could climb out of the API, to the emulator's own pages.
             return problem(400, "a path starts with / and has no . or .. in it")
+        if _MANAGEMENT in parts or "\n" in decoded or decoded == "/api/":
+            # The last two are no path of a route (`/api/{proxy+}`): not one that will be there when the API is.
+            return problem(404, f"there is nothing at {request.path}")
         length = request.content_length
         if length is not None and length > REQUEST_BYTES:
             return _too_long()

@@ -1,7 +1,7 @@
 """The runner over HTTP: Lambda's ``Invoke`` for AWS clients, the same for ministack's proxy, and its health.
 
 It checks no signature, as no emulator does; it listens on loopback. What can reach loopback from outside is a page in
-the user's own browser, and browsers name the page in ``Origin``: a request that has one is refused.
+the user's own browser, which is refused (``infra.local.pages``).
 """
 
 import base64
@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 import orjson
 from aiohttp import web
 
+from infra.local.pages import from_a_page
 from infra.local.runner.bodies import read_at_most
 from infra.local.runner.errors import (
     EVENT_BYTES,
@@ -103,7 +104,7 @@ class LambdaApi:
 
 @web.middleware
 async def _refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
-    if "Origin" in request.headers:
+    if from_a_page(request.headers):
         return _refusal(ServiceError("no web page may invoke a function", status=403, code="AccessDeniedException"))
     try:
         return await handler(request)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import orjson
 from aiohttp import web
 
+from infra.local.pages import from_a_page
 from infra.local.runner.bodies import read_at_most
 from infra.local.runner.errors import RESPONSE_BYTES
 from infra.local.runner.invocation import Answer, Invocation, unsampled_trace
@@ -65,6 +66,9 @@ class RuntimeApi:
         self._next.put_nowait(invocation)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if from_a_page(request.headers):
+            # It would take, and could read, what was meant for the function.
+            return _refused(403, "Forbidden", "no web page may be a function")
         path = request.path
         if request.method == "GET" and path == _NEXT:
             return await self._hand_out()
