@@ -31,6 +31,9 @@ class JsonRequest(Request):
         if len(body) > MAX_BODY_BYTES:
             reason = f"has {len(body):,} bytes; the most is {MAX_BODY_BYTES:,}"
             raise _refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+        coding = self.headers.get("content-encoding", "identity").strip().lower()
+        if coding != "identity":
+            raise _refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"is encoded as {coding}; send it as it is")
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if body and media_type != "application/json":
             reason = f"is {media_type or 'of no declared type'}; send Content-Type: application/json"
@@ -40,9 +43,12 @@ class JsonRequest(Request):
     async def json(self) -> Any:  # noqa: ANN401 (any JSON)
         """The body, parsed."""
         body = await self.body()
-        if _REPLACEMENT in body and self.headers.get("content-length", str(len(body))) != str(len(body)):
+        if _REPLACEMENT in body and self.headers.get("content-length") != str(len(body)):
             # API Gateway makes a text of the body, and puts U+FFFD for what is none: longer than what was sent.
-            raise _refuse(HTTPStatus.BAD_REQUEST, "is not valid UTF-8")
+            if "content-length" in self.headers:
+                raise _refuse(HTTPStatus.BAD_REQUEST, "is not valid UTF-8")
+            reason = "holds U+FFFD or is not valid UTF-8; send it with a Content-Length, which tells which"
+            raise _refuse(HTTPStatus.BAD_REQUEST, reason)
         try:
             return orjson.loads(body.decode())
         except UnicodeDecodeError as error:

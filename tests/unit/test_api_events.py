@@ -118,6 +118,7 @@ def test_a_wrong_method_is_a_problem_that_tells_the_right_ones(ask: Ask):
         (b"[" * 100_000, {"content_type": "application/json"}, 400, "not JSON"),
         (b'{"key": "x"}', {"content_type": "text/plain"}, 415, "application/json"),
         (b'{"key": "x"}', {}, 415, "application/json"),
+        (b"\x1f\x8b", {"content_type": "application/json", "content_encoding": "gzip"}, 415, "encoded as gzip"),
         (b" " * (MAX_BODY_BYTES + 1), {"content_type": "application/json"}, 413, "4,000,000"),
         (None, {}, 422, "is required"),
         (b"[]", {"content_type": "application/json; charset=utf-8"}, 422, "must be an object"),
@@ -140,6 +141,9 @@ def test_a_body_whose_bytes_were_replaced_on_the_way_is_refused_and_one_that_say
     assert problem(refused)["errors"] == [{"field": "body", "reason": "is not valid UTF-8"}]
     taken = ask("POST", "/api/session", body, content_type="application/json", content_length=str(len(body)))
     assert taken["statusCode"] == 422
+    unknown = ask("POST", "/api/session", body, content_type="application/json")
+    assert unknown["statusCode"] == 400
+    assert "Content-Length" in problem(unknown)["detail"]
 
 
 @pytest.mark.parametrize(
