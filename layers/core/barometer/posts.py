@@ -8,7 +8,7 @@ stage, each holding the one before: ``Accepted`` (in ``raw``), ``Post`` (in ``po
 import re
 import unicodedata
 import uuid
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 
@@ -148,6 +148,10 @@ class Post:
     topics: list[str]
     metadata: dict[str, Any] | None
 
+    def as_json(self) -> dict[str, Any]:
+        """The wire form: the fields by their names."""
+        return _by_name(self)
+
 
 _SHOWN = tuple(field.name for field in fields(Post) if field.name not in {"receipt", "metadata"})
 
@@ -161,7 +165,14 @@ class ScoredPost:
 
     def as_json(self) -> dict[str, Any]:
         """The wire form: the post's fields, and ``sentiment``, ``emotion`` (label and ten-thousandths), ``model``."""
-        return asdict(self)
+        return {
+            "post": self.post.as_json(),
+            "score": {
+                "sentiment": self.score.sentiment and _by_name(self.score.sentiment),
+                "emotion": self.score.emotion and _by_name(self.score.emotion),
+                "model": self.score.model,
+            },
+        }
 
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> Self:
@@ -174,13 +185,17 @@ class ScoredPost:
 
     def as_public(self) -> dict[str, Any]:
         """The ``Post`` of the HTTP and socket contracts, probabilities as numbers from 0 to 1."""
-        # Not asdict, which copies what it finds, metadata too: this is done for every post on its way to the sockets.
         return {name: getattr(self.post, name) for name in _SHOWN} | {
             "sentiment": public_distribution(self.score.sentiment, SENTIMENTS),
             "emotion": public_distribution(self.score.emotion, EMOTIONS),
             "model": self.score.model,
             "corrected": False,
         }
+
+
+def _by_name(record: Post | Distribution) -> dict[str, Any]:
+    # Not asdict, which copies all that it finds: a tenth of what a post costs on its whole way.
+    return {field.name: getattr(record, field.name) for field in fields(record)}
 
 
 def _distribution(body: dict[str, Any] | None) -> Distribution | None:

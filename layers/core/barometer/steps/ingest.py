@@ -4,7 +4,6 @@ Promises: the same record gives the same post, whoever handles it and however la
 alone, with the field and the reason; nothing raises.
 """
 
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -43,7 +42,7 @@ def ingest(event: StreamEvent, matcher: TopicMatcher, retention: timedelta, defa
             logger.exception("a post could not be cleaned", extra={"record": record.message_id})
             result.fail([record.message_id])
         else:
-            result.emit(record.message_id, "posts", asdict(post), key=post.id)
+            result.emit(record.message_id, "posts", post.as_json(), key=post.id)
     return result
 
 
