@@ -57,7 +57,7 @@ class Record:
 
 def _escaped_length(body: bytes) -> int:
     """Bytes of ``body`` as a JSON string: quotes, backslashes and line ends are escaped by one character more."""
-    return len(body) + sum(body.count(character) for character in (b'"', b"\\", b"\n", b"\r", b"\t")) + 2
+    return 2 * len(body) - len(body.translate(None, b'"\\\n\r\t')) + 2
 
 
 @dataclass(frozen=True, slots=True)
