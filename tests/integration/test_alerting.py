@@ -1,12 +1,15 @@
 """The step ``alert`` on a real Postgres: each transition once, told to whoever listens."""
 
+import contextlib
 import json
+import socket
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import psycopg
@@ -260,6 +263,31 @@ def test_a_webhook_that_is_never_there_is_given_up_and_delays_nobody_else(url: s
     assert rows[0] == (1, True, False, None)
     assert rows[1][:3] == (notifications.MOST_ATTEMPTS, False, True)
     assert "Connection" in rows[1][3]
+
+
+def test_a_webhook_that_answers_a_byte_at_a_time_delays_nobody_for_long(url: str, receiver: Receiver):
+    over = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            client, _ = server.accept()
+            with client, contextlib.suppress(OSError):
+                client.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while not over.wait(0.1):
+                    client.sendall(b"x")
+
+        dripping = Thread(target=drip)
+        dripping.start()
+        make_rule(url, name="dripping", webhook_url=f"http://127.0.0.1:{server.getsockname()[1]}/")
+        make_rule(url, name="well", webhook_url=receiver.url)
+        write(url, *["negative"] * 4)
+        judge(url, NOON)
+        began = time.monotonic()
+        outcomes = list(deliver(url, NOON, seconds=1).values())
+        assert time.monotonic() - began < 5
+        over.set()
+        dripping.join(5)
+    assert sorted(outcomes, key=str) == [None, "not taken within 1 s"]
 
 
 def test_a_notification_whose_sender_died_is_sent_by_another(url: str, receiver: Receiver):

@@ -7,7 +7,7 @@ delays neither verdicts nor posts: what it did not take is sent again by a later
 """
 
 from collections.abc import Collection, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # With the webhook's timeouts, two rounds of these take less than half of the function's time.
 DELIVERIES_AT_ONCE: Final = 8
 MOST_DELIVERIES: Final = 16
+# For all of them together, whatever each does: a receiver that answers a byte at a time outlasts every timeout.
+DELIVERY_SECONDS: Final = 14.0
 # The clock's alerts go to the stream without a poller; as anywhere, the oldest are trimmed (they may be lost).
 MOST_ANNOUNCED: Final = 2_000
 
@@ -141,14 +143,24 @@ def _deliver_if_possible(database_url: str, now: datetime) -> None:
         logger.warning("notifications wait for the next tick: %s", error)
 
 
-def deliver(database_url: str, now: datetime) -> Mapping[int, str | None]:
-    """Send the notifications that are due, at most ``MOST_DELIVERIES``; give each one's error, if any, by its id."""
+def deliver(database_url: str, now: datetime, seconds: float = DELIVERY_SECONDS) -> Mapping[int, str | None]:
+    """Send the notifications that are due, at most ``MOST_DELIVERIES``; give each one's error, if any, by its id.
+
+    What was not taken within ``seconds`` counts as an error of that receiver, and of no other.
+    """
     with transaction(database_url) as connection:
         claimed = notifications.claim(connection, now, MOST_DELIVERIES)
     if not claimed:
         return {}
-    with ThreadPoolExecutor(min(DELIVERIES_AT_ONCE, len(claimed)), thread_name_prefix="webhook") as executor:
-        outcomes = list(executor.map(_send, claimed))
+    executor = ThreadPoolExecutor(min(DELIVERIES_AT_ONCE, len(claimed)), thread_name_prefix="webhook")
+    sendings = [executor.submit(_send, notification) for notification in claimed]
+    wait(sendings, seconds)
+    # Who still sends by now sends into the void: at most as many threads as notifications have attempts.
+    executor.shutdown(wait=False, cancel_futures=True)
+    outcomes = [
+        sending.result() if sending.done() and not sending.cancelled() else f"not taken within {seconds:g} s"
+        for sending in sendings
+    ]
     with transaction(database_url) as connection:
         for notification, error in zip(claimed, outcomes, strict=True):
             if error is None:
