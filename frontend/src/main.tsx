@@ -3,10 +3,11 @@ import { createRoot } from "react-dom/client";
 import { App } from "./App";
 import { createApi } from "./api/client";
 import { takeKey } from "./lib/key";
+import { followAddress } from "./state/address";
 import { DashboardContext } from "./state/context";
 import { Dashboard } from "./state/dashboard";
 import { reduce } from "./state/reducer";
-import { searchOf, selectionFrom } from "./state/selection";
+import { selectionFrom } from "./state/selection";
 import { INITIAL } from "./state/state";
 import { createStore } from "./state/store";
 import "./styles/index.css";
@@ -22,10 +23,7 @@ const dashboard = new Dashboard({
   openSocket: () => new WebSocket(`${location.origin.replace(/^http/, "ws")}/socket`),
 });
 
-store.subscribe(() => {
-  const search = searchOf(store.get().selection);
-  if (search !== location.search) history.replaceState(null, "", `${location.pathname}${search}`);
-});
+followAddress(dashboard);
 addEventListener("online", () => dashboard.wake());
 addEventListener("hashchange", () => {
   const pasted = takeKey();
