@@ -4,6 +4,9 @@ import { defineConfig } from "vitest/config";
 // `npm run dev` serves the sources and hands everything else to a running `barometer up`.
 const BAROMETER = "http://127.0.0.1:8000";
 
+// Tests read numbers as an American does, wherever they run.
+if (process.env["VITEST"]) process.env["LC_ALL"] = "en-US";
+
 export default defineConfig({
   plugins: [react()],
   server: {

@@ -11,7 +11,7 @@ test("an alert tells what, where and how far over the limit", () => {
   draw(<AlertsPanel />, { alerts: loaded([alert({ topic: "football" })]) });
   const item = screen.getByRole("listitem");
   expect(item).toHaveTextContent("Too gloomyFiring");
-  expect(item).toHaveTextContent("62 % negative of 48 posts on football; the limit is 50 %");
+  expect(item).toHaveTextContent("62% negative of 48 posts on football; the limit is 50%");
   expect(screen.getByText("1 firing")).toBeInTheDocument();
 });
 
@@ -25,6 +25,7 @@ test("it is acknowledged with one press, once", async () => {
   expect(acknowledge).toHaveBeenCalledWith(fires.id);
   expect(await screen.findByText(/acknowledged by ada/)).toBeInTheDocument();
   expect(screen.queryByRole("button")).toBeNull();
+  expect(screen.getByRole("listitem"), "the keyboard goes on from here").toHaveFocus();
 });
 
 test("a refusal is told, and it can be tried again", async () => {

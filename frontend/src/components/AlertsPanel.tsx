@@ -1,4 +1,4 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useRef } from "react";
 
 import type { Alert } from "../api/types";
 import { formatCount, formatPercent } from "../lib/format";
@@ -18,7 +18,7 @@ export function AlertsPanel(): ReactNode {
       problem={problem}
       aside={firing > 0 ? <span className="count count--firing">{firing} firing</span> : null}
     >
-      {value === null && !problem && <Empty>Asking…</Empty>}
+      {value === null && !problem && <Empty>Loading…</Empty>}
       {value?.length === 0 && <Empty>All calm: no rule has fired.</Empty>}
       {value !== null && value.length > 0 && (
         // A list that scrolls must be reachable by the keyboard.
@@ -36,9 +36,17 @@ export function AlertsPanel(): ReactNode {
 function AlertItem({ alert }: { readonly alert: Alert }): ReactNode {
   const dashboard = useDashboard();
   const busy = useAppState((state) => state.acknowledging[alert.id] === true);
+  const item = useRef<HTMLLIElement>(null);
   const firing = alert.state === "firing";
+
+  function acknowledge(): void {
+    // The button goes, and the focus with it: it stays at what was acknowledged.
+    item.current?.focus();
+    void dashboard.acknowledge(alert.id);
+  }
+
   return (
-    <li className={`alert alert--${alert.state}`}>
+    <li ref={item} className={`alert alert--${alert.state}`} tabIndex={-1}>
       <p className="alert__title">
         <svg className="alert__sign" viewBox="0 0 12 12" aria-hidden="true">
           {firing ? (
@@ -70,12 +78,7 @@ function AlertItem({ alert }: { readonly alert: Alert }): ReactNode {
         )}
       </p>
       {alert.acknowledged_at === null && (
-        <button
-          type="button"
-          className="button button--small"
-          disabled={busy}
-          onClick={() => void dashboard.acknowledge(alert.id)}
-        >
+        <button type="button" className="button button--small" disabled={busy} onClick={acknowledge}>
           Acknowledge <span className="unseen">{alert.rule_name}</span>
         </button>
       )}

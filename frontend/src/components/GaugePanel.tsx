@@ -1,7 +1,7 @@
 import { memo, type ReactNode, useId } from "react";
 
 import { angleOf, arc, CENTRE, pointAt, spoke } from "../lib/dial";
-import { formatScore } from "../lib/format";
+import { formatChange, formatMark, formatScore } from "../lib/format";
 import { MOODS, moodOf } from "../lib/mood";
 import { useAppState } from "../state/context";
 import { WINDOW } from "../state/selection";
@@ -20,7 +20,7 @@ export function GaugePanel(): ReactNode {
   const score = value?.score ?? null;
   const before = value?.previous.score ?? null;
   return (
-    <Panel title="Mood" className="gauge" problem={problem} stale={stale}>
+    <Panel title="Mood" className="gauge" problem={problem} stale={stale && value !== null}>
       <div className="gauge__dial">
         <svg viewBox="0 0 320 204" aria-hidden="true">
           <Face current={score === null ? null : moodOf(score)} />
@@ -41,9 +41,8 @@ export function GaugePanel(): ReactNode {
 function inWords(score: number | null, before: number | null, words: string): ReactNode {
   if (score === null) return `No scored posts in the last ${words}.`;
   if (before === null) return `Nothing in the ${words} before to compare with.`;
-  const change = score - before;
-  const turn =
-    Math.abs(change) < 0.005 ? "Steady" : `${change > 0 ? "Up" : "Down"} ${Math.abs(change).toFixed(2)}`;
+  const change = formatChange(score, before);
+  const turn = change === null ? "Steady" : `${score > before ? "Up" : "Down"} ${change}`;
   return (
     <>
       {turn} from <span className="gauge__set">{formatScore(before)}</span> in the {words} before
@@ -88,7 +87,7 @@ const Face = memo(function Face({ current }: { readonly current: string | null }
             textAnchor="middle"
             dominantBaseline="central"
           >
-            {score === 0 ? "0" : `${score < 0 ? "−" : "+"}${Math.abs(score)}`}
+            {formatMark(score)}
           </text>
         );
       })}

@@ -41,18 +41,18 @@ test("the gauge says when there is nothing to compare with", () => {
 test("totals count posts, posts a minute and unscored ones", () => {
   const minutes = trend([point(-1, { posts: 7 }), point(0, { posts: 3 })]);
   draw(<TotalsPanel />, { summary: loaded(summary()), trend: loaded(minutes) });
-  expect(panel("The last hour")).toHaveTextContent("Posts12020 % more");
+  expect(panel("The last hour")).toHaveTextContent("Posts12020% more");
   expect(panel("The last hour")).toHaveTextContent("A minute32 on average");
-  expect(panel("The last hour")).toHaveTextContent("Unscored2017 % of posts");
+  expect(panel("The last hour")).toHaveTextContent("Unscored2017% of posts");
 });
 
 test("shares are of the scored posts, in words and numbers", () => {
   draw(<SharePanel />, { summary: loaded(summary()) });
   const rows = within(panel("Sentiment")).getAllByRole("listitem");
   expect(rows.map((row) => row.textContent)).toEqual([
-    "Positive50 %50 posts",
-    "Neutral30 %30 posts",
-    "Negative20 %20 posts",
+    "Positive50%50 posts",
+    "Neutral30%30 posts",
+    "Negative20%20 posts",
   ]);
 });
 
@@ -71,8 +71,8 @@ test("emotions are shares of the posts that show one", () => {
   const emotions = { anger: 10, disgust: 0, fear: 0, joy: 30, neutral: 60, sadness: 0, surprise: 0 };
   draw(<EmotionsPanel />, { summary: loaded(summary({ emotions })) });
   const rows = within(panel("Emotions")).getAllByRole("listitem");
-  expect(rows[0]).toHaveTextContent("Anger10 %");
-  expect(rows.at(-1)).toHaveTextContent("None of these60 %");
+  expect(rows[0]).toHaveTextContent("Anger10%");
+  expect(rows.at(-1)).toHaveTextContent("None of these60%");
 });
 
 test("what went wrong stands in words beside the last good reading", () => {

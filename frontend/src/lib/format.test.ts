@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 
-import { formatAgo, formatCount, formatPercent, formatRate, formatScore } from "./format";
+import {
+  formatAgo,
+  formatChange,
+  formatCount,
+  formatMark,
+  formatPercent,
+  formatRate,
+  formatScore,
+} from "./format";
 
 test.each([
   [0.236, "+0.24"],
@@ -14,6 +22,18 @@ test.each([
 });
 
 test.each([
+  [0.21, 0.1, "0.11"],
+  [0.104, 0.096, null],
+  [0.105, 0.104, "0.01"],
+])("from %s to %s is %s: what the two as shown differ by", (score, before, words) => {
+  expect(formatChange(score, before)).toBe(words);
+});
+
+test("a scale's marks have no false digits", () => {
+  expect([-1, -0.5, 0, 0.5, 1].map(formatMark)).toEqual(["−1", "−0.5", "0", "+0.5", "+1"]);
+});
+
+test.each([
   [0, "0"],
   [0.01, "< 0.1"],
   [2.345, "2.3"],
@@ -24,11 +44,11 @@ test.each([
 });
 
 test.each([
-  [0, "0 %"],
-  [0.001, "< 1 %"],
-  [0.255, "26 %"],
-  [0.999, "> 99 %"],
-  [1, "100 %"],
+  [0, "0%"],
+  [0.001, "< 1%"],
+  [0.255, "26%"],
+  [0.999, "> 99%"],
+  [1, "100%"],
 ])("a share of %s is %s: never none where there is some, never all where there is not", (share, words) => {
   expect(formatPercent(share)).toBe(words);
 });
