@@ -22,7 +22,7 @@ export function EmotionsPanel(): ReactNode {
   const told = counts ? EMOTIONS.reduce((sum, label) => sum + counts[label], 0) : 0;
   const most = counts ? Math.max(...EMOTIONS.map((label) => counts[label])) : 0;
   return (
-    <Panel title="Emotions" className="emotions" stale={stale}>
+    <Panel title="Emotions" className="emotions" stale={stale && value !== null}>
       {value && told === 0 && (
         <Empty>
           {value.posts > value.unscored

@@ -49,6 +49,14 @@ test("a topic's chip looks at that topic", async () => {
   expect(store.get().selection.topic).toBe("coffee");
 });
 
+test("a topic chosen by its chip leaves the focus in the feed, and holds nothing back", async () => {
+  const { store } = draw(<FeedPanel />, showing(post({ topics: ["coffee"] })));
+  await userEvent.keyboard("{Tab}{Tab}{Tab}{Enter}");
+  expect(screen.getByRole("list")).toHaveFocus();
+  arrive(store, post({ text: "new", topics: ["coffee"] }));
+  expect(texts()).toEqual(["new"]);
+});
+
 test("arrivals stand first", () => {
   const { store } = draw(<FeedPanel />, showing(post({ text: "old" })));
   arrive(store, post({ text: "new" }));

@@ -3,6 +3,7 @@ import {
   type KeyboardEvent,
   type PointerEvent,
   type ReactNode,
+  useCallback,
   useRef,
   useState,
 } from "react";
@@ -22,7 +23,8 @@ const SAMPLED_MS = 15_000;
  * what comes meanwhile waits behind a button. Up and Down go from post to post.
  */
 export function FeedPanel(): ReactNode {
-  const { dispatch } = useDashboard().store;
+  const dashboard = useDashboard();
+  const { dispatch } = dashboard.store;
   const feed = useAppState((state) => state.feed);
   const { problem, stale } = useAppState((state) => state.feedLoaded);
   const topic = useAppState((state) => state.selection.topic);
@@ -31,6 +33,15 @@ export function FeedPanel(): ReactNode {
   const [active, setActive] = useState<string | null>(null);
   // One post of the list is in the order of the Tab key: the one last stood on, else the first.
   const reachable = feed.posts.some(({ id }) => id === active) ? active : feed.posts[0]?.id;
+
+  const lookAt = useCallback(
+    (topic: string) => {
+      // The post goes, and the focus with it: it stays here, but nobody reads an empty list.
+      list.current?.focus();
+      dashboard.select({ topic });
+    },
+    [dashboard],
+  );
 
   function read(reading: boolean): void {
     dispatch({ type: "held", change: { reading } });
@@ -43,7 +54,7 @@ export function FeedPanel(): ReactNode {
 
   function onFocus(event: FocusEvent): void {
     setActive(event.target.closest("[data-post]")?.getAttribute("data-post") ?? null);
-    read(true);
+    read(event.target !== list.current);
   }
 
   function onBlur(event: FocusEvent): void {
@@ -69,7 +80,6 @@ export function FeedPanel(): ReactNode {
       title="Live feed"
       className="feed"
       problem={problem}
-      stale={stale && feed.posts.length === 0}
       aside={
         <div className="feed__tools">
           {feed.heldCount > 0 && (
@@ -93,6 +103,7 @@ export function FeedPanel(): ReactNode {
           More posts come than can be read: this is a sample. The numbers count all.
         </p>
       )}
+      {feed.posts.length === 0 && stale && !problem && <Empty>Loading…</Empty>}
       {feed.posts.length === 0 && !stale && (
         <Empty>
           {topic === EVERYTHING
@@ -103,6 +114,7 @@ export function FeedPanel(): ReactNode {
       <ol
         ref={list}
         className="feed__list"
+        tabIndex={-1}
         onPointerEnter={(event) => onPointer(event, true)}
         onPointerLeave={(event) => onPointer(event, false)}
         onFocus={onFocus}
@@ -110,7 +122,7 @@ export function FeedPanel(): ReactNode {
         onKeyDown={onKeyDown}
       >
         {feed.posts.map((post) => (
-          <PostItem key={post.id} post={post} reachable={post.id === reachable} />
+          <PostItem key={post.id} post={post} reachable={post.id === reachable} onTopic={lookAt} />
         ))}
       </ol>
     </Panel>

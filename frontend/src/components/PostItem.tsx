@@ -2,7 +2,6 @@ import { memo, type ReactNode } from "react";
 
 import type { Post } from "../api/types";
 import { formatScore } from "../lib/format";
-import { useDashboard } from "../state/context";
 import { Ago } from "./Ago";
 import { SENTIMENT_NAME, SentimentMark } from "./SentimentMark";
 
@@ -10,11 +9,11 @@ interface PostItemProps {
   readonly post: Post;
   /** Whether the Tab key stops at this post (and at what is in it). */
   readonly reachable: boolean;
+  readonly onTopic: (name: string) => void;
 }
 
 /** One post. Drawn again only if it, or its place in the Tab order, is another. */
-export const PostItem = memo(function PostItem({ post, reachable }: PostItemProps): ReactNode {
-  const dashboard = useDashboard();
+export const PostItem = memo(function PostItem({ post, reachable, onTopic }: PostItemProps): ReactNode {
   const { sentiment } = post;
   const tabIndex = reachable ? 0 : -1;
   const label = sentiment?.label ?? null;
@@ -34,15 +33,23 @@ export const PostItem = memo(function PostItem({ post, reachable }: PostItemProp
           {post.emotion && <span className="post__emotion">{post.emotion.label}</span>}
           <span className="post__when">
             {post.url === null ? (
-              post.source
+              <span className="post__source">{post.source}</span>
             ) : (
-              <a href={post.url} target="_blank" rel="noopener noreferrer" tabIndex={tabIndex}>
+              <a
+                className="post__source"
+                href={post.url}
+                target="_blank"
+                rel="noopener noreferrer"
+                tabIndex={tabIndex}
+              >
                 {post.source}
                 <span className="unseen"> (opens the post)</span>
               </a>
             )}
-            {" · "}
-            <Ago at={post.created_at} />
+            <span className="post__age">
+              {" · "}
+              <Ago at={post.created_at} />
+            </span>
           </span>
         </p>
         <p className="post__text" lang={post.lang ?? undefined} dir="auto">
@@ -58,7 +65,7 @@ export const PostItem = memo(function PostItem({ post, reachable }: PostItemProp
                 className="chip"
                 tabIndex={tabIndex}
                 title={`Look at ${name} only`}
-                onClick={() => dashboard.select({ topic: name })}
+                onClick={() => onTopic(name)}
               >
                 {name}
               </button>

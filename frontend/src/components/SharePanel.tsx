@@ -12,7 +12,7 @@ export function SharePanel(): ReactNode {
   const counts = value?.sentiment ?? { positive: 0, neutral: 0, negative: 0 };
   const scored = counts.positive + counts.neutral + counts.negative;
   return (
-    <Panel title="Sentiment" className="share" stale={stale}>
+    <Panel title="Sentiment" className="share" stale={stale && value !== null}>
       <div className="share__bar" aria-hidden="true">
         {SENTIMENTS.filter((label) => counts[label] > 0).map((label) => (
           <span

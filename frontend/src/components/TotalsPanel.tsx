@@ -15,7 +15,7 @@ export function TotalsPanel(): ReactNode {
   const rate = useClock((now) => (trend === null ? null : latestRate(trend, now)));
   const { seconds, words } = WINDOW[window];
   return (
-    <Panel title={`The last ${words}`} className="totals" stale={stale}>
+    <Panel title={`The last ${words}`} className="totals" stale={stale && value !== null}>
       <dl className="figures">
         <div>
           <dt>Posts</dt>

@@ -18,11 +18,12 @@ export function TrendPanel(): ReactNode {
   const empty = value?.points.every(({ posts }) => posts === 0) ?? false;
   const point = value?.points[cursor ?? value.points.length - 1];
   return (
-    <Panel title="Trend" className="trend" problem={problem} stale={stale}>
+    <Panel title="Trend" className="trend" problem={problem} stale={stale && value !== null}>
       <Readout point={point} window={window} />
       {!(problem && value === null) && (
         <div className="trend__stage">
           {value && <Chart trend={value} window={window} cursor={cursor} onCursor={setCursor} />}
+          {value === null && <Empty>Loading…</Empty>}
           {empty && <Empty>No posts in the last {WINDOW[window].words}.</Empty>}
         </div>
       )}
