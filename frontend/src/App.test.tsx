@@ -39,3 +39,11 @@ test("what went wrong with everything is said once", () => {
   act(() => store.dispatch({ type: "alerts", answer: refused(403, "Needs read.") }));
   expect(screen.getAllByRole("alert")).toHaveLength(2);
 });
+
+test("a key that was refused stands in the field; one that was taken is gone after the session", () => {
+  const { store } = draw(<App offeredKey="bar_a_b" />, { session: "signed-out" });
+  expect(screen.getByLabelText("Key")).toHaveValue("bar_a_b");
+  act(() => store.dispatch({ type: "signed-in" }));
+  act(() => store.dispatch({ type: "signed-out", problem: null }));
+  expect(screen.getByLabelText("Key")).toHaveValue("");
+});

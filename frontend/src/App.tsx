@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect } from "react";
+import { type ReactNode, useEffect, useState } from "react";
 
 import { AlertsPanel } from "./components/AlertsPanel";
 import { Controls } from "./components/Controls";
@@ -21,12 +21,18 @@ export function App({ offeredKey }: { readonly offeredKey: string | null }): Rea
   const session = useAppState((state) => state.session);
   const score = useAppState((state) => state.summary.value?.score ?? null);
 
+  // A key that was taken is forgotten: after a sign-out it would let in whoever comes next.
+  const [offered, setOffered] = useState(offeredKey);
+  useEffect(() => {
+    if (session === "signed-in") setOffered(null);
+  }, [session]);
+
   // The reading stands on the browser's tab too.
   useEffect(() => {
     document.title = score === null ? "Barometer" : `${formatScore(score)} ${moodOf(score)} · Barometer`;
   }, [score]);
 
-  if (session === "signed-out") return <SignIn offeredKey={offeredKey} />;
+  if (session === "signed-out") return <SignIn offeredKey={offered} />;
   if (session === "checking") return <Splash />;
   return (
     <>
