@@ -172,3 +172,22 @@ test("garbage is a sign of life and nothing more", () => {
   expect(onLive.mock.calls).toEqual([[true]]);
   expect(onFrame).toHaveBeenCalledTimes(1);
 });
+
+test("after the machine slept, a look at the page replaces the connection: timers stood still, the clock did not", () => {
+  socket.start("*");
+  goLive();
+  socket.hurry();
+  expect(wires, "one that was heard lately is kept").toHaveLength(1);
+  vi.setSystemTime(Date.now() + SILENCE_MS + 1);
+  socket.hurry();
+  expect(onLive.mock.calls).toEqual([[true], [false]]);
+  expect(wires).toHaveLength(2);
+});
+
+test("after the machine slept, the next ping finds out at the latest", () => {
+  socket.start("*");
+  goLive();
+  vi.setSystemTime(Date.now() + SILENCE_MS);
+  vi.advanceTimersByTime(PING_MS);
+  expect(onLive.mock.calls).toEqual([[true], [false]]);
+});

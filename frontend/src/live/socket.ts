@@ -39,6 +39,8 @@ export class LiveSocket {
   private opened = false;
   private live = false;
   private wanted = false;
+  /** When anything was heard last (ms since the epoch): timers stand still while the machine sleeps, this does not. */
+  private heardAt = 0;
   private retry: Timer | null = null;
   private silence: Timer | null = null;
   private steady: Timer | null = null;
@@ -66,7 +68,8 @@ export class LiveSocket {
 
   /** Try now rather than when the backoff says: the network came back, or someone looks at the page again. */
   hurry(): void {
-    if (!this.wanted || this.wire !== null) return;
+    if (!this.wanted || (this.wire !== null && !this.isSilent())) return;
+    this.drop();
     this.attempt = 0;
     this.connect();
   }
@@ -81,11 +84,12 @@ export class LiveSocket {
     this.clearRetry();
     const wire = this.open();
     this.wire = wire;
+    this.heardAt = Date.now();
     this.expect(OPEN_MS);
     wire.onopen = () => {
       this.opened = true;
       this.subscribe(this.topic);
-      this.ping = setInterval(() => this.say({ action: "ping" }), PING_MS);
+      this.ping = setInterval(() => this.prod(), PING_MS);
     };
     wire.onmessage = ({ data }) => this.hear(parseFrame(data));
     // A browser tells no reason for a socket that failed: `close` always follows `error` and is enough.
@@ -93,6 +97,7 @@ export class LiveSocket {
   }
 
   private hear(frame: Frame | null): void {
+    this.heardAt = Date.now();
     this.expect(SILENCE_MS);
     if (frame === null) return;
     if (frame.type === "hello") this.greeted(frame.seq);
@@ -111,6 +116,15 @@ export class LiveSocket {
       this.events.onLive(true);
     }
     this.events.onGap();
+  }
+
+  private prod(): void {
+    if (this.isSilent()) this.lost();
+    else this.say({ action: "ping" });
+  }
+
+  private isSilent(): boolean {
+    return Date.now() - this.heardAt > SILENCE_MS;
   }
 
   private say(message: Record<string, unknown>): void {
