@@ -377,6 +377,8 @@ export interface paths {
          * Update Key
          * @description Rename a key or change what it may do. The last key with the scope admin keeps it (409).
          *
+         *     With other scopes, its sockets have to connect again.
+         *
          *     Scope: `admin`.
          */
         patch: operations["update_key"];

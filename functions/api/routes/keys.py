@@ -41,10 +41,21 @@ async def get_key(_: Admin, key_id: Annotated[str, Path(alias="id", pattern=KEY_
 
 @router.patch("/{id}", responses={HTTPStatus.CONFLICT: LAST_ADMIN})
 async def update_key(
-    _: Admin, key_id: Annotated[str, Path(alias="id", pattern=KEY_ID)], body: KeyPatch, connection: Database
+    _: Admin,
+    key_id: Annotated[str, Path(alias="id", pattern=KEY_ID)],
+    body: KeyPatch,
+    connection: Database,
+    client: RedisDep,
+    after: BackgroundTasks,
 ) -> Key:
-    """Rename a key or change what it may do. The last key with the scope admin keeps it (409)."""
-    return _public(keys.update_key(connection, key_id, body.name, body.scopes))
+    """Rename a key or change what it may do. The last key with the scope admin keeps it (409).
+
+    With other scopes, its sockets have to connect again.
+    """
+    changed = keys.update_key(connection, key_id, body.name, body.scopes)
+    if body.scopes is not None:
+        after.add_task(connections.forget_key, client, key_id)  # once the transaction is committed
+    return _public(changed)
 
 
 @router.delete("/{id}", status_code=HTTPStatus.NO_CONTENT, responses={HTTPStatus.CONFLICT: LAST_ADMIN})

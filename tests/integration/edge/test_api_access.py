@@ -5,8 +5,11 @@ from typing import Any
 
 import psycopg
 import pytest
+import redis
 
-from barometer.stores.keys import CreatedKey
+from barometer.stores import connections
+from barometer.stores.keys import SCOPES, CreatedKey
+from functions.api.main import create_app
 
 Call = Callable[..., Any]
 MakeKey = Callable[..., CreatedKey]
@@ -151,3 +154,61 @@ def test_a_secure_origin_makes_a_secure_cookie(call: Call, environment: pytest.M
     environment.setenv("BAROMETER_PUBLIC_ORIGIN", "https://barometer.example")
     answer = call("POST", "/api/session", {"key": make_key("read").secret_text})
     assert "Secure" in answer.cookies[0]
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "heard"),
+    [("DELETE", None, False), ("PATCH", {"scopes": ["write"]}, False), ("PATCH", {"name": "other"}, True)],
+)
+def test_a_key_that_is_revoked_or_may_do_otherwise_loses_its_sockets(  # noqa: PLR0917 (fixtures)
+    call: Call, make_key: MakeKey, redis_url: str, method: str, body: object, heard: bool
+):
+    admin, viewer = make_key("admin"), make_key("read")
+    with redis.Redis.from_url(redis_url) as client:
+        connections.record(client, "socket", viewer.id)
+        assert call(method, f"/api/keys/{viewer.id}", body, key=admin).status < 300
+        assert (connections.hear(client, "socket") is not None) is heard
+
+
+# What each operation needs, said here once more: a route whose scope is forgotten is then found.
+NEEDS = {
+    "create_posts": "write", "list_posts": "read", "get_post": "read", "get_summary": "read", "get_trend": "read",
+    "list_topics": "read", "create_topic": "admin", "get_topic": "read", "update_topic": "admin",
+    "delete_topic": "admin", "list_rules": "read", "create_rule": "admin", "get_rule": "read", "update_rule": "admin",
+    "delete_rule": "admin", "list_alerts": "read", "acknowledge_alert": "read", "analyze": "read",
+    "get_pipeline": "read", "list_keys": "admin", "create_key": "admin", "get_key": "admin", "update_key": "admin",
+    "revoke_key": "admin", "get_session": None, "create_session": "open", "delete_session": "open",
+    "get_health": "open",
+}  # fmt: skip
+OPERATIONS = [
+    (operation["operationId"], method.upper(), path)
+    for path, operations in create_app().openapi()["paths"].items()
+    for method, operation in operations.items()
+]
+
+
+@pytest.mark.parametrize(("name", "method", "path"), OPERATIONS, ids=[name for name, _, _ in OPERATIONS])
+def test_an_operation_answers_those_with_its_scope_and_nobody_else(
+    call: Call, make_key: MakeKey, name: str, method: str, path: str
+):
+    path = path.replace("{id}", "0" * 8 + "-0000-0000-0000-" + "0" * 12).replace("{name}", "none")
+    path = path.replace("/keys/00000000-0000-0000-0000-000000000000", "/keys/abc")
+    bodies = {
+        "create_posts": {"posts": [{"text": "a", "source": "test"}]},
+        "create_topic": {"name": "some", "query": "a"}, "update_topic": {"query": "a"},
+        "create_rule": {"name": "some", "threshold": 0.5}, "update_rule": {"enabled": False},
+        "analyze": {"texts": ["a"]}, "create_key": {"name": "some", "scopes": ["read"]}, "update_key": {"name": "some"},
+    }  # fmt: skip
+    body, needed = bodies.get(name), NEEDS[name]
+    if needed == "open":
+        assert call(method, path, body).status not in {401, 403}
+        return
+    assert call(method, path, body).status == 401
+    assert call(method, path, body, headers={"authorization": "Bearer bar_000000000000_wrong"}).status == 401
+    assert call(method, path, body, headers={"cookie": "barometer_session=wrong"}).status == 401
+    for scope in SCOPES:
+        status = call(method, path, body, key=make_key(scope)).status
+        if needed in {None, scope} or scope == "admin":
+            assert status < 300 or status == 404, f"{scope}: there is none of that id at most"
+        else:
+            assert status == 403, scope
