@@ -12,12 +12,16 @@ import signal
 import sys
 from collections.abc import Awaitable
 
-from barometer.errors import BarometerError
+import redis
+import redis.asyncio
+
+from barometer.errors import BarometerError, SettingsError
+from barometer.garbage import collect_seldom
 from barometer.observability import logger
-from barometer.settings import load
+from barometer.settings import MOST_PARTITIONS, load
 from barometer.stores.deployment import deployment
 from barometer.stores.redis import connect_async
-from barometer.streams import Deployment
+from barometer.streams import Deployment, counters_key
 from infra.poller.bench import Bench
 from infra.poller.invoke import Invoker
 from infra.poller.monitor import monitor
@@ -44,8 +48,34 @@ def connections(places: list[Seat]) -> int:
     return 8 + sum(2 + 2 * seat.pipe.parallelization_factor for seat in places)
 
 
+async def check_partitions(client: redis.asyncio.Redis, partitions: int) -> None:
+    """Leave no post behind: what lies in a partition beyond the last would never be read, and not be missed.
+
+    Raises:
+        SettingsError: there were more partitions once; posts lie in them, or are counted there.
+    """
+    try:
+        async with client.pipeline(transaction=False) as pipeline:
+            for partition in range(partitions, MOST_PARTITIONS):
+                pipeline.exists(counters_key(partition))
+            found = await pipeline.execute()
+    except redis.RedisError as error:
+        # As everywhere here, a Redis that is away is waited for.
+        logger.warning("cannot look for more partitions", error=str(error))
+        return
+    if any(found):
+        raise SettingsError(
+            f"wrong settings: BAROMETER_PARTITIONS: there were more than {partitions} before, whose posts would be "
+            "neither read nor counted; it may grow, but not shrink"
+        )
+
+
 async def poll(settings: PollerSettings, plan: Deployment) -> bool:
-    """Poll until a signal. Tells whether all that was in flight came to its end within the drain."""
+    """Poll until a signal. Tells whether all that was in flight came to its end within the drain.
+
+    Raises:
+        SettingsError: there is a partition that the settings leave out.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -56,6 +86,7 @@ async def poll(settings: PollerSettings, plan: Deployment) -> bool:
         closing.callback(invoker.close)
         client = connect_async(settings.redis_url.get_secret_value(), max_connections=connections(places))
         closing.push_async_callback(client.aclose)
+        await check_partitions(client, settings.partitions)
         address, close = serve(settings.metrics_host, settings.metrics_port, meters, health)
         closing.callback(close)
         bench = Bench(
@@ -67,6 +98,7 @@ async def poll(settings: PollerSettings, plan: Deployment) -> bool:
             delays=Delays(settings.retry_base_seconds, settings.retry_cap_seconds),
             stop=stop,
         )
+        collect_seldom()
         logger.info("polling", consumer=places[0].consumer, pipes=len(plan.pipes), address=address)
         watch = asyncio.create_task(monitor(client, plan, settings.partitions, meters, health))
         closing.callback(watch.cancel)

@@ -6,12 +6,14 @@ that each process still has exactly one model. ``load`` turns a wrong variable i
 """
 
 from functools import cache
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from barometer.errors import SettingsError
+
+MOST_PARTITIONS: Final = 64
 
 
 class Settings(BaseSettings):
@@ -23,7 +25,9 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="libpq connection string or URI of the Postgres database"
     )
     redis_url: SecretStr = Field(default=SecretStr(""), description="redis://, rediss:// or unix:// URL")
-    partitions: int = Field(default=1, ge=1, le=64, description="how many partitions the streams are spread over")
+    partitions: int = Field(
+        default=1, ge=1, le=MOST_PARTITIONS, description="how many partitions the streams are spread over; never fewer"
+    )
     pipes_parameter: str = Field(default="/barometer/pipes", description="SSM parameter of streams and pipes")
     retention_days: int = Field(default=30, ge=1, le=3650, description="how long posts and rollups are kept")
     default_language: str = Field(default="en", description="language of a text too short to tell")

@@ -195,6 +195,14 @@ def test_a_wrong_setting_is_one_sentence_and_exit_1(rig: Rig, settings: dict[str
     assert "Traceback" not in poller.log.read_text()
 
 
+def test_partitions_that_would_be_left_out_with_their_posts_are_one_sentence_and_exit_1(rig: Rig) -> None:
+    rig.aws.pipes = deployment()
+    rig.streams.client.hincrby(counters_key(4), "accepted", 1)
+    poller = rig.start(ready=False, partitions=2)
+    assert poller.process.wait(30) == 1
+    assert "BAROMETER_PARTITIONS: there were more than 2 before" in poller.log.read_text().splitlines()[-1]
+
+
 def test_a_wrong_deployment_is_one_sentence_and_exit_1(rig: Rig) -> None:
     rig.aws.pipes = deployment(Targets=["nowhere"])
     poller = rig.start(ready=False)
