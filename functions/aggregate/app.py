@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer.events import Response, StreamEvent
+from barometer.garbage import collect_seldom
 from barometer.observability import counted, logger, metrics
 from barometer.settings import settings
 from barometer.steps.aggregate import aggregate
@@ -18,6 +19,7 @@ from barometer.tracing import traced
 
 # At cold start: a wrong variable ends the process with its name.
 settings()
+collect_seldom()
 
 
 @cache

@@ -5,6 +5,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer.analyzer import analyzer
 from barometer.events import Response, StreamEvent
+from barometer.garbage import collect_seldom
 from barometer.observability import counted, logger, metrics
 from barometer.settings import settings
 from barometer.steps.infer import infer
@@ -12,6 +13,7 @@ from barometer.tracing import traced
 
 # At cold start: a wrong variable or a missing model ends the process with its name.
 analyzer(settings().model)
+collect_seldom()
 
 
 @logger.inject_lambda_context(clear_state=True)

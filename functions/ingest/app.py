@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer import language
 from barometer.events import Response, StreamEvent
+from barometer.garbage import collect_seldom
 from barometer.observability import counted, logger, metrics
 from barometer.settings import settings
 from barometer.steps.ingest import ingest
@@ -19,6 +20,7 @@ from barometer.tracing import traced
 # At cold start: a wrong variable ends the process with its name, and the first post waits for nothing.
 settings()
 language.load()
+collect_seldom()
 
 
 @logger.inject_lambda_context(clear_state=True)

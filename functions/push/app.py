@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from barometer.events import Response, StreamEvent
+from barometer.garbage import collect_seldom
 from barometer.observability import counted, logger, metrics
 from barometer.rollups import Span, Subject
 from barometer.settings import settings
@@ -26,6 +27,7 @@ TAIL = 5
 
 # At cold start: a wrong variable ends the process with its name.
 settings()
+collect_seldom()
 
 
 def _picture(database_url: str, topic: str) -> Picture:
