@@ -1,7 +1,7 @@
 """The OpenAPI description: FastAPI's own, with our problems instead of its errors.
 
-``python -m functions.api.openapi`` writes ``docs/openapi.json``, which clients are generated from; a test fails when
-the two differ.
+``python -m functions.api.openapi`` writes ``docs/openapi.json``, which clients are generated from; with ``--check`` it
+fails when the two differ, and writes nothing.
 """
 
 import sys
@@ -99,8 +99,19 @@ def document(app: FastAPI) -> bytes:
     return orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
+def main(app: FastAPI, arguments: list[str], path: Path = DOCUMENT) -> int:
+    """Write the description to ``path``; with ``--check`` only compare, and give 1 if it differs."""
+    if arguments == ["--check"]:
+        if path.read_bytes() == document(app):
+            return 0
+        sys.stderr.write(f"{path} is not what the API says; run: make openapi\n")
+        return 1
+    path.write_bytes(document(app))
+    sys.stdout.write(f"wrote {path}\n")
+    return 0
+
+
 if __name__ == "__main__":
     from functions.api.main import create_app
 
-    DOCUMENT.write_bytes(document(create_app()))
-    sys.stdout.write(f"wrote {DOCUMENT}\n")
+    sys.exit(main(create_app(), sys.argv[1:]))

@@ -12,7 +12,7 @@ import pytest
 from functions.api.app import handler
 from functions.api.bodies import MAX_BODY_BYTES
 from functions.api.main import create_app
-from functions.api.openapi import DOCUMENT, document
+from functions.api.openapi import DOCUMENT, document, main
 
 EXAMPLE = json.loads((Path(__file__).parents[1] / "events" / "api.json").read_text(encoding="utf-8"))
 CONTEXT = SimpleNamespace(
@@ -191,6 +191,15 @@ def test_the_description_is_served_to_anyone(ask: Ask):
 
 def test_the_committed_description_is_the_served_one():
     assert DOCUMENT.read_bytes() == document(create_app()), "run: python -m functions.api.openapi"
+
+
+def test_a_description_that_differs_is_found_and_left_as_it_is(tmp_path: Path):
+    path = tmp_path / "openapi.json"
+    path.write_bytes(b"{}")
+    assert main(create_app(), ["--check"], path) == 1
+    assert path.read_bytes() == b"{}"
+    assert main(create_app(), [], path) == 0
+    assert main(create_app(), ["--check"], path) == 0
 
 
 def test_every_operation_is_described_well_enough_to_generate_a_client():
