@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from barometer.analyzer import analyzer
+from barometer.errors import UnavailableError
 from barometer.events import Response, StreamEvent
 from barometer.posts import Post
 from barometer.scores import Distribution, Score
@@ -105,6 +106,18 @@ def test_one_bad_text_among_many_is_found_in_few_calls():
     model = Counting()
     infer(event(*(replace(POST, text=f"fine {number}") for number in range(127)), replace(POST, text="poison")), model)
     assert len(model.calls) == 1 + 2 * 7
+
+
+def test_a_model_that_is_away_raises_so_that_no_post_is_blamed_for_it():
+    class Away(Counting):
+        def analyze(self, texts: Sequence[str]) -> list[Score]:
+            self.calls.append(list(texts))
+            raise UnavailableError("the model does not answer")
+
+    model = Away()
+    with pytest.raises(UnavailableError):
+        infer(event(POST, replace(POST, text="another")), model)
+    assert len(model.calls) == 1
 
 
 def test_a_model_that_answers_with_too_few_scores_fails_its_posts():

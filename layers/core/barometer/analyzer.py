@@ -29,7 +29,11 @@ class Analyzer(Protocol):
         ...
 
     def analyze(self, texts: Sequence[str]) -> list[Score]:
-        """One score for each text, in order."""
+        """One score for each text, in order.
+
+        Raises:
+            UnavailableError: the model cannot be reached, whatever the texts. Any other error is blamed on the texts.
+        """
         ...
 
 

@@ -1,7 +1,8 @@
 """Infer: a clean post gets the scores that the chosen analyzer gives its text.
 
 Promises: a text that several posts share is scored once a batch; a post in a language that the analyzer does not read
-goes on unscored, never guessed; a text that the analyzer fails on costs its own posts an attempt, nobody else's.
+goes on unscored, never guessed; a text that the analyzer fails on costs its own posts an attempt, nobody else's; an
+analyzer that is away costs nobody one (``UnavailableError``).
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from barometer.analyzer import Analyzer
+from barometer.errors import UnavailableError
 from barometer.events import BatchResult, StreamEvent
 from barometer.faults import fault_of
 from barometer.observability import logger
@@ -21,7 +23,11 @@ _post: Final = TypeAdapter(Post)
 
 
 def infer(event: StreamEvent, analyzer: Analyzer) -> BatchResult:
-    """Score a batch of ``posts``; emits each to ``scored``."""
+    """Score a batch of ``posts``; emits each to ``scored``.
+
+    Raises:
+        UnavailableError: the analyzer says that it is away; nothing of the batch is reported.
+    """
     result = BatchResult()
     posts: list[tuple[str, Post]] = []
     for record in event.records:
@@ -52,6 +58,8 @@ def _scores(analyzer: Analyzer, texts: Sequence[str]) -> dict[str, Score]:
         return {}
     try:
         return dict(zip(texts, analyzer.analyze(texts), strict=True))
+    except UnavailableError:
+        raise
     except Exception:  # noqa: BLE001 (whatever an analyzer raises, it raises for one batch)
         if len(texts) == 1:
             logger.exception("a text could not be scored", extra={"model": analyzer.name, "characters": len(texts[0])})
