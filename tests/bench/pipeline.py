@@ -37,7 +37,7 @@ from tests.bench.latency import Latencies
 from tests.bench.throughput import Throughput
 
 BAROMETER = Path(sys.executable).with_name("barometer")
-# Enough that every function has started all its environments: half a second of CPU each, which is no post's.
+# Enough that ingest, infer and aggregate run in all their environments: a start costs half a second of CPU.
 _WARM_UP_POSTS = 10 * MOST_AT_ONCE
 _SEED = 1
 
