@@ -55,10 +55,12 @@ clean: ## remove what was built and installed here (not .barometer, which holds 
 
 setup: .venv/.ready frontend/dist/.ready ## install everything into this folder
 
-# uv: the machine's own where there is one, else installed into the project's environment.
+# An environment without pip is one whose making was cut short (or had no venv module): it is made again.
 .venv/.ready: pyproject.toml uv.lock
 	@echo "installing Python packages into .venv"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	@test -x $(BIN)/uv || test -x $(BIN)/pip || $(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+		{ echo "$(PYTHON) is not a Python 3.11 to 3.13; name one: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/uv || test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || \
 		{ echo "cannot make a Python environment: $(PYTHON) needs its venv module (Debian: apt-get install python3-venv)"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
 	@$(BIN)/uv sync --quiet --frozen --inexact --all-extras --compile-bytecode --python $(BIN)/python
