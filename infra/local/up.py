@@ -16,8 +16,10 @@ import psycopg
 
 from barometer.errors import BarometerError
 from barometer.settings import Settings, load
+from infra.feeds.settings import FeedSettings
 from infra.local import programs
 from infra.local.admin import admin_key
+from infra.local.given import postgres_version, redis_version
 from infra.local.home import Home, HomeInUseError
 from infra.local.leftovers import end_leftovers
 from infra.local.migrate import migrate
@@ -117,7 +119,8 @@ class _Up:
         await asyncio.Event().wait()
 
     async def _start(self) -> tuple[Place, str]:
-        settings = load(Settings)
+        # Every setting of every process, so that a wrong one is told now and not by a log.
+        settings = load(FeedSettings)
         if self._options.feed not in programs.FEEDS:
             raise BarometerError(f"there is no feed {self._options.feed!r}: choose {' or '.join(programs.FEEDS)}")
         template = read_template(self._options.template)
@@ -150,8 +153,12 @@ class _Up:
         return place, key
 
     async def _stores(self, settings: Settings) -> dict[str, Service]:
-        """The stores that are ours to run: those that no variable names."""
+        """The stores that are ours to run: those that no variable names; those that one names must answer."""
         stores = {}
+        if url := settings.database_url.get_secret_value():
+            await asyncio.to_thread(postgres_version, url)
+        if url := settings.redis_url.get_secret_value():
+            await asyncio.to_thread(redis_version, url)
         if not settings.database_url.get_secret_value():
             # The first time this makes a database; not in this thread, so that Ctrl-C is heard.
             stores["postgres"] = await asyncio.to_thread(postgres_service, self._home.postgres)
@@ -230,7 +237,11 @@ class _Up:
 
     def _remember(self, **changes: object) -> None:
         self._state = self._state.model_copy(update=changes)
-        write_state(self._home, self._state)
+        try:
+            write_state(self._home, self._state)
+        except OSError as error:
+            # A full disk is no reason not to stop what runs, nor not to start again what ended.
+            self._report.say(f"cannot write {self._home.state}: {error.strerror}")
 
 
 def _load_libraries() -> None:
@@ -249,6 +260,8 @@ def _parameters(place: Place, settings: Settings) -> Mapping[str, str]:
         "PublicOrigin": _public_origin(place, settings),
         "Model": settings.model,
         "RetentionDays": str(settings.retention_days),
+        "DefaultLanguage": settings.default_language,
+        "CacheSeconds": str(settings.cache_seconds),
         "EndpointUrl": place.cloud_url,
     }
 

@@ -1,5 +1,7 @@
 """What ``barometer up`` refuses, and that a refusal leaves nothing; its whole way is in tests/e2e."""
 
+import errno
+import io
 import os
 import socket
 import subprocess
@@ -15,6 +17,7 @@ from barometer.errors import BarometerError
 from infra.local import programs
 from infra.local.admin import admin_key, read_admin_key
 from infra.local.down import down
+from infra.local.given import redis_version
 from infra.local.home import Home
 from infra.local.leftovers import MARK, end_leftovers
 from infra.local.report import Report
@@ -82,6 +85,38 @@ def test_a_wrong_setting_is_named(home: Home) -> None:
     assert answer.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("BAROMETER_FEED_RATE", "fast", "valid number"),
+        ("BAROMETER_DEFAULT_LANGUAGE", "klingon", "match pattern"),
+        ("BAROMETER_PUBLIC_ORIGIN", "nonsense", "match pattern"),
+        ("BAROMETER_DATABASE_URL", "postgresql://me:hidden@127.0.0.1:1/x", "does not answer: connection failed"),
+        ("BAROMETER_DATABASE_URL", "hidden", "does not answer: missing"),
+        ("BAROMETER_REDIS_URL", "redis://:hidden@127.0.0.1:1/0", "does not answer: Error 111"),
+        ("BAROMETER_REDIS_URL", "hidden", "redis://, rediss://, unix://"),
+        ("BAROMETER_REDIS_URL", "redis://:hid/den@127.0.0.1:1/0", "percent-encoded"),
+    ],
+)
+def test_a_variable_that_leads_nowhere_is_named_before_anything_starts(
+    home: Home, name: str, value: str, said: str
+) -> None:
+    answer = barometer("up", "--home", str(home.root), "--port", "0", **{name: value})
+
+    assert answer.returncode == 1
+    assert name in answer.stderr
+    assert said in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert not home.postgres.exists()
+
+
+def test_a_redis_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch, redis_url: str) -> None:
+    monkeypatch.setattr("infra.local.given.LEAST_REDIS", (99, 0))
+
+    with pytest.raises(BarometerError, match=r"BAROMETER_REDIS_URL is a Redis \d.*; 99\.0 or later is needed"):
+        redis_version(redis_url)
+
+
 def test_a_template_that_cannot_be_read_stops_before_anything_starts(home: Home, tmp_path: Path) -> None:
     broken = tmp_path / "template.yaml"
     broken.write_text("Resources:\n  A: [1\n  B: 2\n")
@@ -134,6 +169,34 @@ def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(BarometerError, match="cannot make a home in"):
         up(Options(Home.at(tmp_path / "file" / "home")), Report())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_home_that_is_somebody_elses_is_one_sentence(home: Home) -> None:
+    home.prepare()
+    home.run.chmod(0o500)
+
+    assert barometer("down", "--home", str(home.root)).stderr.startswith("barometer: cannot hold the home ")
+    home.run.chmod(0o700)
+
+
+def test_a_full_disk_does_not_keep_it_from_stopping_what_it_started(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = io.StringIO()
+
+    def full(_home: Home, _state: State) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("infra.local.up.write_state", full)
+    broken = tmp_path / "template.yaml"
+    broken.write_text(TEMPLATE.read_text().replace("functions.infer.app.handler", "functions.infer.nowhere.handler"))
+
+    # Whether anything still runs, the fixture looks.
+    with pytest.raises(BarometerError, match="function barometer-infer fails"):
+        up(Options(home, port=0, template=broken), Report(output))
+
+    assert "state.json: No space left on device" in output.getvalue()
 
 
 def test_down_ends_what_a_killed_up_left(home: Home) -> None:

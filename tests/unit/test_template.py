@@ -38,6 +38,14 @@ def test_the_pipes_parameter_is_a_deployment_of_the_functions_that_the_template_
     ]  # fmt: skip
 
 
+def test_every_setting_reaches_the_functions() -> None:
+    variables = json.loads(read_template().body)["Globals"]["Function"]["Environment"]["Variables"]
+
+    assert {name for name in variables if name.startswith("BAROMETER_")} == {
+        f"BAROMETER_{name.upper()}" for name in Settings.model_fields
+    }
+
+
 def test_no_post_is_ever_trimmed_or_dropped() -> None:
     deployment = Deployment.model_validate_json(pipes())
 

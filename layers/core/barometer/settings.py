@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from barometer.errors import SettingsError
+from barometer.posts import Language
 
 MOST_PARTITIONS: Final = 64
 
@@ -30,9 +31,11 @@ class Settings(BaseSettings):
     )
     pipes_parameter: str = Field(default="/barometer/pipes", description="SSM parameter of streams and pipes")
     retention_days: int = Field(default=30, ge=1, le=3650, description="how long posts and rollups are kept")
-    default_language: str = Field(default="en", description="language of a text too short to tell")
+    default_language: Language = Field(default="en", description="language of a text too short to tell")
     model: str = Field(default="vader", description="which Analyzer scores the posts")
-    public_origin: str = Field(default="http://127.0.0.1:8000", description="origin the dashboard is served from")
+    public_origin: str = Field(
+        default="http://127.0.0.1:8000", pattern=r"^https?://[^/]+$", description="origin the dashboard is served from"
+    )
     socket_endpoint: str = Field(default="", description="management endpoint of the WebSocket API")
     cache_seconds: int = Field(default=60, ge=0, le=60, description="how long a summary or trend may be cached")
 

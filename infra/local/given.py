@@ -1,0 +1,53 @@
+"""The stores that variables name: looked at before anything starts, so that a wrong one is named at once."""
+
+import psycopg
+import redis
+
+from barometer.errors import BarometerError
+from infra.local.services import LEAST_REDIS
+
+_LEAST_POSTGRES = 15
+_CONNECT_SECONDS = 5
+
+
+def postgres_version(url: str) -> int:
+    """The major version of the Postgres that ``BAROMETER_DATABASE_URL`` names.
+
+    Raises:
+        BarometerError: it does not answer, or is too old.
+    """
+    try:
+        with psycopg.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
+            version = connection.info.server_version // 10_000
+    except psycopg.Error as error:
+        raise BarometerError(f"BAROMETER_DATABASE_URL does not answer: {_one_line(error)}") from None
+    if version < _LEAST_POSTGRES:
+        raise BarometerError(f"BAROMETER_DATABASE_URL is a Postgres {version}; {_LEAST_POSTGRES} or later is needed")
+    return version
+
+
+def redis_version(url: str) -> str:
+    """The version of the Redis or Valkey that ``BAROMETER_REDIS_URL`` names.
+
+    Raises:
+        BarometerError: it does not answer, or is too old.
+    """
+    try:
+        with redis.Redis.from_url(
+            url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_CONNECT_SECONDS
+        ) as client:
+            version = str(client.info("server")["redis_version"])
+    except redis.RedisError as error:
+        raise BarometerError(f"BAROMETER_REDIS_URL does not answer: {_one_line(error)}") from None
+    except ValueError as error:
+        # What else it says may quote a part of the password.
+        reason = f": {error}" if "schemes" in str(error) else "; a password with / # or ? in it must be percent-encoded"
+        raise BarometerError(f"BAROMETER_REDIS_URL is no URL of a Redis{reason}") from None
+    if tuple(map(int, version.split(".")[:2])) < LEAST_REDIS:
+        least = ".".join(map(str, LEAST_REDIS))
+        raise BarometerError(f"BAROMETER_REDIS_URL is a Redis {version}; {least} or later is needed")
+    return version
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
