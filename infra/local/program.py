@@ -83,10 +83,10 @@ class Running:
         Raises:
             BarometerError: it cannot be started.
         """
-        bound_log(log)
-        with log.open("ab") as output:
-            log_start = output.tell()
-            try:
+        try:
+            bound_log(log)
+            with log.open("ab") as output:
+                log_start = output.tell()
                 process = await asyncio.create_subprocess_exec(
                     *program.command,
                     stdin=asyncio.subprocess.DEVNULL,
@@ -100,9 +100,9 @@ class Running:
                     # A program that runs as another user keeps none of our groups.
                     extra_groups=None if program.user is None else [],
                 )
-            except OSError as error:
-                raise BarometerError(f"cannot start {program.name}: {error}") from error
-            return cls(program, process, log, log_start)
+        except OSError as error:
+            raise BarometerError(f"cannot start {program.name}: {error}") from error
+        return cls(program, process, log, log_start)
 
     def record(self, restarts: int = 0) -> ProcessRecord:
         """What the state file says of it."""
@@ -132,13 +132,14 @@ class Running:
         Raises:
             BarometerError: it ended, or is not ready in time; with what it last said.
         """
-        name = self.program.name
+        name, reason = self.program.name, ""
         try:
             async with asyncio.timeout(self.program.ready_seconds):
                 while True:
                     try:
                         await self.program.probe()
-                    except NotReadyError:
+                    except NotReadyError as error:
+                        reason = f": {error}" if str(error) else ""
                         if not self.alive:
                             raise BarometerError(f"{name} stopped while starting{self._last_words()}") from None
                         await asyncio.sleep(_PROBE_SECONDS)
@@ -146,7 +147,7 @@ class Running:
                         return
         except TimeoutError:
             seconds = f"{self.program.ready_seconds:.0f} s"
-            raise BarometerError(f"{name} was not ready within {seconds}{self._last_words()}") from None
+            raise BarometerError(f"{name} was not ready within {seconds}{reason}{self._last_words()}") from None
 
     async def stop(self) -> None:
         """Ask it to end, then make it; returns when it and all that it started are gone."""

@@ -139,6 +139,7 @@ class Supervisor:
     async def _keep_logs_short(self) -> None:
         while True:
             await asyncio.sleep(_LOG_CHECK_SECONDS)
-            for name in self._children:
+            # Every log of the home: that of a detached ``up`` grows too.
+            for log in self._home.logs.glob("*.log"):
                 with contextlib.suppress(OSError):
-                    bound_log(self._home.log(name))
+                    bound_log(log)

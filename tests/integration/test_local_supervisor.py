@@ -14,7 +14,7 @@ import pytest
 from barometer.errors import BarometerError
 from infra.local.home import Home
 from infra.local.leftovers import MARK, end_leftovers
-from infra.local.program import NotReadyError, Program, bound_log
+from infra.local.program import LOG_BYTES, NotReadyError, Program, bound_log
 from infra.local.state import ProcessRecord, State
 from infra.local.supervisor import Supervisor
 
@@ -111,6 +111,29 @@ async def test_a_process_that_was_killed_runs_again(home: Home) -> None:
     assert second.restarts == 1
     assert "first was killed by SIGKILL; starting it again" in supervisor.lines
     assert not runs(second.pid)
+
+
+async def test_every_log_of_the_home_is_kept_short(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("infra.local.supervisor._LOG_CHECK_SECONDS", 0.05)
+    home.log("up").write_bytes(b"x" * (LOG_BYTES + 1))
+    supervisor = Watched(home)
+    try:
+        await supervisor.start(script(home, "first", SLEEP))
+        await until(lambda: home.log("up").stat().st_size == 0)
+    finally:
+        await supervisor.stop()
+
+
+async def test_one_that_does_not_become_ready_says_why(home: Home) -> None:
+    async def never() -> None:
+        raise NotReadyError("it speaks in riddles")
+
+    supervisor = Watched(home)
+    try:
+        with pytest.raises(BarometerError, match=r"first was not ready within 0 s: it speaks in riddles"):
+            await supervisor.start(script(home, "first", SLEEP, never, ready_seconds=0.2))
+    finally:
+        await supervisor.stop()
 
 
 async def test_a_process_that_keeps_ending_is_started_ever_more_slowly(home: Home) -> None:
