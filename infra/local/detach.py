@@ -33,9 +33,10 @@ def detached(options: Options, report: Report) -> None:
         process = subprocess.Popen(  # noqa: S603 (ourselves)
             [
                 sys.executable, "-m", "infra.local.cli", "up",
-                "--home", str(home.root), "--port", str(options.port), "--feed", options.feed,
+                "--home", str(home.root), "--port", str(options.port), "--feed", options.feed, "--json",
             ],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            # With --json its lines go to stderr and the sign-in key to stdout: that one is for no log.
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True,
         )  # fmt: skip
     fault = f"{_FAULT}it ended while starting (see {log})"
     deadline = time.monotonic() + _SECONDS

@@ -47,8 +47,11 @@ class Report:
 
     def ready(self, home: Home, url: str, key: str) -> None:
         """It runs; this is how to come in, and how to end it."""
-        seconds = time.monotonic() - self._started
-        self.say(f"{READY} in {seconds:.1f} s; logs in {home.logs}\n\n  {sign_in(url, key)}\n")
+        self._say_ready(home)
+        self.say(f"\n  {sign_in(url, key)}\n")
+
+    def _say_ready(self, home: Home) -> None:
+        self.say(f"{READY} in {time.monotonic() - self._started:.1f} s; logs in {home.logs}")
 
 
 class JsonReport(Report):
@@ -58,7 +61,8 @@ class JsonReport(Report):
         super().__init__(sys.stderr)
 
     def ready(self, home: Home, url: str, key: str) -> None:
-        """See ``Report.ready``."""
+        """See ``Report.ready``; the key goes to stdout alone."""
+        self._say_ready(home)
         answer = {"url": url, "sign_in": sign_in(url, key), "key": key, "home": str(home.root), "steps": self.steps}
         sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()

@@ -26,6 +26,20 @@ def test_a_home_keeps_its_posts_and_its_key_over_a_restart(short_home: Path) -> 
         assert second.books()["stored"] == 1
 
 
+def test_a_detached_one_lives_in_any_folder_and_tells_its_key_to_no_log(short_home: Path) -> None:
+    home = short_home / "it's 100% me, & you?"
+    try:
+        answer = barometer("up", "--detach", "--port", "0", "--home", home, "--feed", "none")
+        assert answer.returncode == 0, answer.stderr
+        key = (home / "admin.key").read_text().strip()
+        assert f"#key={key}" in answer.stdout
+        assert "ready in" in (home / "logs" / "up.log").read_text()
+        assert [log.name for log in (home / "logs").iterdir() if key in log.read_text()] == []
+    finally:
+        barometer("down", "--home", home)
+    wait_for(lambda: not processes_of(home), "nothing is left")
+
+
 def test_a_taken_port_is_one_sentence_and_leaves_nothing_running(short_home: Path) -> None:
     home = short_home / "taken"
     with socket.socket() as taken:
