@@ -17,7 +17,6 @@ import redis.asyncio
 
 from barometer.errors import BarometerError, SettingsError
 from barometer.garbage import collect_seldom
-from barometer.garbage import collect_seldom
 from barometer.observability import logger
 from barometer.settings import MOST_PARTITIONS, load
 from barometer.stores.deployment import deployment
@@ -99,7 +98,6 @@ async def poll(settings: PollerSettings, plan: Deployment) -> bool:
             delays=Delays(settings.retry_base_seconds, settings.retry_cap_seconds),
             stop=stop,
         )
-        collect_seldom()
         collect_seldom()
         logger.info("polling", consumer=places[0].consumer, pipes=len(plan.pipes), address=address)
         watch = asyncio.create_task(monitor(client, plan, settings.partitions, meters, health))
