@@ -26,7 +26,11 @@ def test_a_home_keeps_its_posts_and_its_key_over_a_restart(short_home: Path) -> 
         assert second.books()["stored"] == 1
 
 
-def test_a_detached_one_lives_in_any_folder_and_tells_its_key_to_no_log(short_home: Path) -> None:
+def test_a_detached_one_lives_in_any_folder_and_tells_its_key_to_no_log(
+    short_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where its sockets then lie.
+    monkeypatch.setenv("TMPDIR", str(short_home))
     home = short_home / "it's 100% me, & you?"
     try:
         answer = barometer("up", "--detach", "--port", "0", "--home", home, "--feed", "none")
