@@ -6,14 +6,18 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar
 
 import psycopg
 import pytest
 import redis
+from psycopg_pool import ConnectionPool
 
 from barometer.settings import settings
+from barometer.stores import postgres
 from infra.local.migrate import migrate
 from infra.local.services import Service, postgres_service, redis_service
 
@@ -32,6 +36,28 @@ def main_loop() -> Iterator[None]:
     yield
     asyncio.set_event_loop(None)
     loop.close()
+
+
+class _RememberedPool(ConnectionPool):
+    """A pool that the end of its test finds again."""
+
+    alive: ClassVar["weakref.WeakSet[_RememberedPool]"] = weakref.WeakSet()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self.alive.add(self)
+        super().__init__(*arguments, **options)
+
+
+@pytest.fixture(autouse=True)
+def _no_pool_outlives_its_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A pool has threads; left to the garbage collector, they end in the middle of some later test."""
+    monkeypatch.setattr(postgres, "ConnectionPool", _RememberedPool)
+    cached = postgres.pool  # a test may put something else in its place
+    yield
+    cached.cache_clear()
+    for pool in list(_RememberedPool.alive):
+        pool.close()
+    _RememberedPool.alive.clear()
 
 
 @pytest.fixture(scope="session")
