@@ -19,7 +19,7 @@ up: setup ## start Barometer on this machine and print its address (UP="--port 9
 down: setup ## stop a detached Barometer
 	@$(BIN)/barometer down
 
-test: setup ## every test: front end, units, integration, end to end
+test: setup .venv/.torch ## every test: front end, units, integration, end to end
 	@scripts/browser
 	@cd frontend && $(NODE) npm test --silent
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
@@ -63,7 +63,13 @@ setup: .venv/.ready frontend/dist/.ready ## install everything into this folder
 	@test -x $(BIN)/uv || test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv || \
 		{ echo "cannot make a Python environment: $(PYTHON) needs its venv module (Debian: apt-get install python3-venv)"; exit 1; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.5"
-	@$(BIN)/uv sync --quiet --frozen --inexact --all-extras --compile-bytecode --python $(BIN)/python
+	@$(BIN)/uv sync --quiet --frozen --inexact --all-extras --no-extra hub --no-extra train --compile-bytecode --python $(BIN)/python
+	@touch $@
+
+# For tests and training: the extras with transformers and scikit-learn, and torch, which is in no lock file.
+.venv/.torch: .venv/.ready scripts/torch
+	@$(BIN)/uv sync --quiet --frozen --inexact --extra hub --extra train --python $(BIN)/python
+	@scripts/torch
 	@touch $@
 
 frontend/node_modules/.ready: frontend/package.json frontend/package-lock.json | .venv/.ready

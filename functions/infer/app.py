@@ -3,7 +3,7 @@
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from barometer.analyzer import analyzer
+from barometer.analyzers import analyzer
 from barometer.events import Response, StreamEvent
 from barometer.garbage import collect_seldom
 from barometer.observability import counted, logger, metrics

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from rich.text import Text as RichText
 
-from barometer.analyzer import analyzer
+from barometer.analyzers import analyzer
 from barometer.errors import InvalidInputError
 from barometer.faults import fault_of
 from barometer.language import detect

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from barometer.analyzer import analyzer
+from barometer.analyzers import analyzer
 from barometer.errors import UnavailableError
 from barometer.events import Response, StreamEvent
 from barometer.posts import Post

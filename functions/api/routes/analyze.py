@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from barometer.analyzer import analyzer
+from barometer.analyzers import analyzer
 from barometer.errors import InvalidInputError
 from barometer.posts import public_distribution
 from barometer.scores import EMOTIONS, SENTIMENTS, UNSCORED

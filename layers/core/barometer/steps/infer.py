@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from barometer.analyzer import Analyzer
+from barometer.analyzers import Analyzer
 from barometer.errors import UnavailableError
 from barometer.events import BatchResult, StreamEvent
 from barometer.faults import fault_of

@@ -1,40 +1,14 @@
-"""Analyzers: what reads the mood of a text. One is chosen by name (``BAROMETER_MODEL``) and loaded when asked for.
+"""``vader``: a lexicon with rules (Hutto & Gilbert, 2014), a row to compare with.
 
-``vader`` is a lexicon with rules (Hutto & Gilbert, 2014): English only, sentiment only; it tells no emotions, and says
-so (``Score.emotion`` is ``None``).
+English only, sentiment only; it tells no emotions, and says so (``Score.emotion`` is ``None``).
 """
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
 from math import exp
 from statistics import fmean
-from typing import Protocol
 
-from barometer.errors import SettingsError
 from barometer.scores import SENTIMENTS, Distribution, Score
-
-
-class Analyzer(Protocol):
-    """Scores texts; the same text always scores the same."""
-
-    @property
-    def name(self) -> str:
-        """What ``Score.model`` says."""
-        ...
-
-    @property
-    def languages(self) -> frozenset[str]:
-        """The languages it reads, as ``language.detect`` names them; others are never given to it."""
-        ...
-
-    def analyze(self, texts: Sequence[str]) -> list[Score]:
-        """One score for each text, in order.
-
-        Raises:
-            UnavailableError: the model cannot be reached, whatever the texts. Any other error is blamed on the texts.
-        """
-        ...
 
 
 class LexiconAnalyzer:
@@ -72,22 +46,3 @@ class LexiconAnalyzer:
     def _sentiment(self, compound: float) -> Distribution:
         weights = [exp(self._K * value) for value in (compound, self._NEUTRAL, -compound)]
         return Distribution.of(SENTIMENTS, weights)
-
-
-_ANALYZERS: dict[str, Callable[[], Analyzer]] = {"vader": LexiconAnalyzer}
-
-
-@cache
-def analyzer(name: str) -> Analyzer:
-    """The analyzer of that name, loaded once a process.
-
-    Raises:
-        SettingsError: there is none of that name, or its package is not installed here.
-    """
-    if name not in _ANALYZERS:
-        known = ", ".join(sorted(_ANALYZERS))
-        raise SettingsError(f"BAROMETER_MODEL: there is no analyzer {name!r}; there is: {known}")
-    try:
-        return _ANALYZERS[name]()
-    except ImportError as error:
-        raise SettingsError(f"BAROMETER_MODEL: analyzer {name!r} needs the package {error.name!r}") from error

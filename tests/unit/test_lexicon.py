@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-from barometer.analyzer import LexiconAnalyzer, analyzer
+from barometer.analyzers import analyzer
+from barometer.analyzers.lexicon import LexiconAnalyzer
 from barometer.errors import SettingsError
 from barometer.scores import SCALE
 

@@ -1,0 +1,59 @@
+"""Analyzers: what reads the mood of a text. One is chosen by name (``BAROMETER_MODEL``) and loaded when asked for.
+
+Each lives in a module of its own, which is imported when it is asked for and never before: a function pays at its cold
+start for the one it uses, and needs the packages of no other.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Protocol
+
+from barometer.errors import SettingsError
+from barometer.scores import Score
+
+
+class Analyzer(Protocol):
+    """Scores texts; the same text always scores the same."""
+
+    @property
+    def name(self) -> str:
+        """What ``Score.model`` says."""
+        ...
+
+    @property
+    def languages(self) -> frozenset[str]:
+        """The languages it reads, as ``language.detect`` names them; others are never given to it."""
+        ...
+
+    def analyze(self, texts: Sequence[str]) -> list[Score]:
+        """One score for each text, in order.
+
+        Raises:
+            UnavailableError: the model cannot be reached, whatever the texts. Any other error is blamed on the texts.
+        """
+        ...
+
+
+def _lexicon() -> Analyzer:
+    from barometer.analyzers.lexicon import LexiconAnalyzer  # noqa: PLC0415 (see the top)
+
+    return LexiconAnalyzer()
+
+
+_ANALYZERS: dict[str, Callable[[], Analyzer]] = {"vader": _lexicon}
+
+
+@cache
+def analyzer(name: str) -> Analyzer:
+    """The analyzer of that name, loaded once a process.
+
+    Raises:
+        SettingsError: there is none of that name, or its package is not installed here.
+    """
+    if name not in _ANALYZERS:
+        known = ", ".join(sorted(_ANALYZERS))
+        raise SettingsError(f"BAROMETER_MODEL: there is no analyzer {name!r}; there is: {known}")
+    try:
+        return _ANALYZERS[name]()
+    except ImportError as error:
+        raise SettingsError(f"BAROMETER_MODEL: analyzer {name!r} needs the package {error.name!r}") from error
