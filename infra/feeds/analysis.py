@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from rich.text import Text as RichText
 
-from barometer.analyzers import analyzer
+from barometer.analyzers import analyzer, reads
 from barometer.errors import InvalidInputError
 from barometer.faults import fault_of
 from barometer.language import detect
@@ -50,9 +50,9 @@ def analysed(texts: Iterator[str], settings: Settings) -> Iterator[Analysis]:
     model = analyzer(settings.model)
     while batch := [_checked(text) for text in islice(texts, _AT_ONCE)]:
         langs = [detect(text, None, settings.default_language) for text in batch]
-        scored = iter(model.analyze([text for text, lang in zip(batch, langs, strict=True) if lang in model.languages]))
+        scored = iter(model.analyze([text for text, lang in zip(batch, langs, strict=True) if reads(model, lang)]))
         for text, lang in zip(batch, langs, strict=True):
-            yield Analysis(text, lang, next(scored) if lang in model.languages else UNSCORED)
+            yield Analysis(text, lang, next(scored) if reads(model, lang) else UNSCORED)
 
 
 def _checked(text: str) -> str:

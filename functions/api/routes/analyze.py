@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from barometer.analyzers import analyzer
+from barometer.analyzers import analyzer, reads
 from barometer.errors import InvalidInputError
 from barometer.posts import public_distribution
 from barometer.scores import EMOTIONS, SENTIMENTS, UNSCORED
@@ -28,7 +28,7 @@ async def analyze(_: Reader, body: AnalyzeIn, config: SettingsDep) -> Analysis:
         raise InvalidInputError("texts", f"have {characters:,} characters in all; the most is {MAX_CHARACTERS:,}")
     model = analyzer(config.model)
     language = (body.lang or config.default_language).lower().replace("_", "-").partition("-")[0]
-    read = language in model.languages
+    read = reads(model, language)
     scores = model.analyze(body.texts) if read else [UNSCORED] * len(body.texts)
     return Analysis.model_validate(
         {

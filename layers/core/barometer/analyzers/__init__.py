@@ -21,8 +21,8 @@ class Analyzer(Protocol):
         ...
 
     @property
-    def languages(self) -> frozenset[str]:
-        """The languages it reads, as ``language.detect`` names them; others are never given to it."""
+    def languages(self) -> frozenset[str] | None:
+        """The languages it reads, as ``language.detect`` names them; others are never given to it. ``None``: any."""
         ...
 
     def analyze(self, texts: Sequence[str]) -> list[Score]:
@@ -32,6 +32,11 @@ class Analyzer(Protocol):
             UnavailableError: the model cannot be reached, whatever the texts. Any other error is blamed on the texts.
         """
         ...
+
+
+def reads(analyzer: Analyzer, language: str | None) -> bool:
+    """Whether ``analyzer`` may be given texts in that language (``None``: nobody can tell which)."""
+    return analyzer.languages is None or language in analyzer.languages
 
 
 def _lexicon() -> Analyzer:

@@ -11,7 +11,7 @@ from typing import Final
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
-from barometer.analyzers import Analyzer
+from barometer.analyzers import Analyzer, reads
 from barometer.errors import UnavailableError
 from barometer.events import BatchResult, StreamEvent
 from barometer.faults import fault_of
@@ -38,10 +38,10 @@ def infer(event: StreamEvent, analyzer: Analyzer) -> BatchResult:
         except ValidationError as error:
             fault = fault_of(error.errors()[0])
             result.reject(record.message_id, f"{fault.field or 'body'}: {fault.reason}")
-    readable = dict.fromkeys(post.text for _, post in posts if post.lang in analyzer.languages)
+    readable = dict.fromkeys(post.text for _, post in posts if reads(analyzer, post.lang))
     scores = _scores(analyzer, list(readable))
     for origin, post in posts:
-        score = scores.get(post.text) if post.lang in analyzer.languages else UNSCORED
+        score = scores.get(post.text) if reads(analyzer, post.lang) else UNSCORED
         if score is None:
             result.fail([origin])
         else:
