@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from barometer.errors import BarometerError
-from barometer.settings import Settings
+from barometer.settings import Settings, variable_of
 from barometer.streams import BOOK_STREAMS, Deployment
 from infra.local.programs import STEPS
 from infra.local.template import TEMPLATE, read_template
 
+PARAMETERS: dict[str, Any] = json.loads(read_template().body)["Parameters"]
 RESOURCES: dict[str, Any] = json.loads(read_template().body)["Resources"]
 FUNCTIONS = {name: body for name, body in RESOURCES.items() if body["Type"] == "AWS::Serverless::Function"}
 ROOT = TEMPLATE.parent
@@ -39,11 +40,22 @@ def test_the_pipes_parameter_is_a_deployment_of_the_functions_that_the_template_
 
 
 def test_every_setting_reaches_the_functions() -> None:
-    variables = json.loads(read_template().body)["Globals"]["Function"]["Environment"]["Variables"]
+    everywhere = json.loads(read_template().body)["Globals"]["Function"]["Environment"]["Variables"]
+    own = [body["Properties"].get("Environment", {}).get("Variables", {}) for body in FUNCTIONS.values()]
 
-    assert {name for name in variables if name.startswith("BAROMETER_")} == {
-        f"BAROMETER_{name.upper()}" for name in Settings.model_fields
+    given = set(everywhere).union(*own)
+    assert {name for name in given if name.startswith(("BAROMETER_", "LLM_"))} == {
+        variable_of(Settings, name) for name in Settings.model_fields
     }
+
+
+def test_the_key_of_the_language_model_is_for_infer_alone_and_not_echoed() -> None:
+    document = json.loads(read_template().body)
+
+    assert document["Parameters"]["LlmApiKey"]["NoEcho"] is True
+    assert "LLM_API_KEY" not in document["Globals"]["Function"]["Environment"]["Variables"]
+    holders = [name for name, body in FUNCTIONS.items() if "LlmApiKey" in json.dumps(body)]
+    assert holders == ["InferFunction"]
 
 
 def test_no_post_is_ever_trimmed_or_dropped() -> None:
@@ -71,8 +83,10 @@ def test_every_function_has_its_handler_its_image_its_limits_and_its_log_group()
     assert {function_name(name) for name in FUNCTIONS} == {f"barometer-{step}" for step in STEPS}
     for logical_id, body in FUNCTIONS.items():
         step = function_name(logical_id).removeprefix("barometer-")
-        assert body["Metadata"]["DockerBuildTarget"] == step
-        assert step in targets
+        chosen = body["Metadata"]["DockerBuildTarget"]
+        choices = [step] if chosen == step else PARAMETERS[chosen["Ref"]]["AllowedValues"]
+        assert choices[0] == step
+        assert targets.issuperset(choices)
         assert body["Properties"]["ImageUri"] == f"barometer:{step}"
         assert body["Properties"]["PackageType"] == "Image"
         assert body["Properties"]["ImageConfig"]["Command"] == [f"functions.{step}.app.handler"]

@@ -3,10 +3,13 @@
 A process that needs more than this (poller, feeds, the embedded cloud) extends ``Settings`` in its own folder, so
 that each process still has exactly one model. ``load`` turns a wrong variable into one sentence that names it, and
 ``settings`` is how a function reads its own.
+
+Four variables have no prefix, since that is what they have always been called: ``LLM_PROVIDER``, ``LLM_API_KEY``,
+``LLM_MODEL`` and ``LLM_BASE_URL``.
 """
 
 from functools import cache
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -20,7 +23,7 @@ MOST_PARTITIONS: Final = 64
 class Settings(BaseSettings):
     """What every function and daemon may need to know."""
 
-    model_config = SettingsConfigDict(env_prefix="BAROMETER_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="BAROMETER_", extra="ignore", frozen=True, validate_by_name=True)
 
     database_url: SecretStr = Field(
         default=SecretStr(""), description="libpq connection string or URI of the Postgres database"
@@ -33,11 +36,57 @@ class Settings(BaseSettings):
     retention_days: int = Field(default=30, ge=1, le=3650, description="how long posts and rollups are kept")
     default_language: Language = Field(default="en", description="language of a text too short to tell")
     model: str = Field(default="vader", description="which Analyzer scores the posts")
+    sentiment_checkpoint: str = Field(
+        default="distilbert-base-uncased-finetuned-sst-2-english",
+        min_length=1,
+        description="of `transformers`: a classifier's name on the Hugging Face Hub, or a folder (/…, ./… or ~/…)",
+    )
+    sentiment_revision: str = Field(default="", description="its branch, tag or commit; empty for the default's own")
+    emotion_checkpoint: str = Field(
+        default="j-hartmann/emotion-english-distilroberta-base",
+        description="of `transformers`: as above; empty for no emotions",
+    )
+    emotion_revision: str = Field(default="", description="its branch, tag or commit; empty for the default's own")
+    checkpoint_languages: str = Field(
+        default="en",
+        pattern=r"^(\*|[a-z]{2,3}(,[a-z]{2,3})*)$",
+        description="of `transformers`: the languages that both checkpoints read (en,de), or * for any",
+    )
+    neutral_below: float = Field(
+        default=0.9,
+        ge=0.5,
+        lt=1,
+        description="of `transformers`, where a checkpoint knows no neutral: the share below which its surer class is",
+    )
     public_origin: str = Field(
         default="http://127.0.0.1:8000", pattern=r"^https?://[^/]+$", description="origin the dashboard is served from"
     )
     socket_endpoint: str = Field(default="", description="management endpoint of the WebSocket API")
     cache_seconds: int = Field(default=60, ge=0, le=60, description="how long a summary or trend may be cached")
+
+    llm_provider: Literal["", "groq", "openai", "anthropic"] = Field(
+        default="", validation_alias="LLM_PROVIDER", description="whose language model scores; empty for none"
+    )
+    llm_api_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="LLM_API_KEY", description="its key; empty for no language model"
+    )
+    llm_model: str = Field(
+        default="", max_length=200, validation_alias="LLM_MODEL", description="which of its models; empty: our choice"
+    )
+    llm_base_url: str = Field(
+        default="", pattern=r"^(https?://\S+)?$", validation_alias="LLM_BASE_URL", description="empty: its own address"
+    )
+    llm_posts: int = Field(default=20, ge=1, le=100, description="most posts in one request; 1 isolates each")
+    llm_requests: int = Field(default=4, ge=1, le=16, description="most requests at once")
+    llm_timeout_seconds: float = Field(default=10, gt=0, le=30, description="for one try of a request")
+    llm_total_seconds: float = Field(default=20, gt=0, le=40, description="for a batch with every try and pause")
+    llm_daily_usd: float = Field(default=1, ge=0, le=1_000_000, description="most to spend in a UTC day; 0: nothing")
+    llm_daily_tokens: int = Field(
+        default=2_000_000, ge=0, le=10**12, description="most tokens in a UTC day, in and out"
+    )
+    # Dearer than most models, so that a price that was not set spends too little rather than too much.
+    llm_usd_per_million_in: float = Field(default=5, ge=0, le=10_000, description="price of a million tokens read")
+    llm_usd_per_million_out: float = Field(default=25, ge=0, le=10_000, description="price of a million tokens written")
 
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
@@ -52,12 +101,25 @@ def load(model: type[SettingsT]) -> SettingsT:
     try:
         return model()
     except ValidationError as error:
-        prefix = model.model_config.get("env_prefix", "")
         faults = "; ".join(
-            f"{prefix}{'_'.join(str(part) for part in fault['loc'])}".upper() + f": {fault['msg']}"
+            f"{_variable(model, '_'.join(str(part) for part in fault['loc']))}: {fault['msg']}"
             for fault in error.errors()
         )
         raise SettingsError(f"wrong settings: {faults}") from None
+
+
+def variable_of(model: type[BaseSettings], field: str) -> str:
+    """The environment variable that a field is read from."""
+    alias = model.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"{model.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def _variable(model: type[BaseSettings], place: str) -> str:
+    """The same of what an error calls its place: a field's name, or its alias."""
+    if place in model.model_fields:
+        return variable_of(model, place)
+    aliases = {field.validation_alias for field in model.model_fields.values()}
+    return place if place in aliases else f"{model.model_config.get('env_prefix', '')}{place}".upper()
 
 
 @cache
