@@ -22,6 +22,7 @@ Shares = tuple[float, ...]
 class Example:
     """One prepared text and what it teaches: shares that sum to 1, or ``None`` where its file does not say."""
 
+    raw: str
     text: str
     sentiment: Shares | None
     emotion: Shares | None
@@ -136,7 +137,7 @@ def _examples(folder: Path, source: Source) -> Iterator[Example]:
             raise InvalidInputError(f"{path}:{number}", f"has no label of this file: {label!r}") from error
         if shares is not None and text.strip():
             sentiment, emotion = (shares, None) if source.task == "sentiment" else (None, shares)
-            yield Example(prepare(text), sentiment, emotion, source.weight)
+            yield Example(text, prepare(text), sentiment, emotion, source.weight)
 
 
 def _target(example: Example) -> Shares:

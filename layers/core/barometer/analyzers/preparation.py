@@ -69,9 +69,11 @@ def _emoji() -> tuple[re.Pattern[str], dict[str, str]]:
     names = {
         emoji: about["en"].strip(":").replace("_", " ")
         for emoji, about in EMOJI_DATA.items()
-        if not _SKIN_TONES.search(emoji) and not emoji.isascii()
+        if not _SKIN_TONES.search(emoji) and not emoji[0].isascii()  # a digit in a key's frame is still the digit
     }
-    longest_first = sorted(names, key=len, reverse=True)
-    # The class first: most signs of most texts begin no emoji, and need not be held against 3,000 names.
-    first = "".join(sorted({re.escape(name[0]) for name in names}))
-    return re.compile(f"(?=[{first}])({'|'.join(map(re.escape, longest_first))})(?:\\s*\\1)*"), names
+    # By first sign, behind a coarse class: a text's other signs are held against three ranges, not a thousand names.
+    longer: dict[str, list[str]] = {}
+    for emoji in sorted(names, key=len, reverse=True):
+        longer.setdefault(emoji[0], []).append(re.escape(emoji[1:]))
+    known = "|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in longer.items())
+    return re.compile(f"(?=[\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff])({known})(?:\\s*\\1)*"), names
