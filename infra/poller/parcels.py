@@ -13,11 +13,11 @@ import redis
 
 from barometer.errors import UnavailableError
 from barometer.observability import logger
+from barometer.stores.functions import FunctionError
 from infra.poller.answer import AnswerError, parse
 from infra.poller.bench import Bench
 from infra.poller.commit import Committed, Committer
 from infra.poller.group import has_vanished
-from infra.poller.invoke import FunctionError
 from infra.poller.lease import Lease
 from infra.poller.records import Parcel, Record, event, pack
 from infra.poller.retry import REDIS_CAP_SECONDS, UNREACHABLE_CAP_SECONDS, Pace, rest

@@ -30,6 +30,17 @@ def test_a_post_that_is_accepted_is_soon_stored_and_scored(stack: Stack, source:
     assert (summary["posts"], summary["sentiment"]["positive"]) == (1, 1)
 
 
+def test_a_text_is_scored_as_a_post_would_be_and_not_stored(stack: Stack, source: str) -> None:
+    text = f"I love this, it is wonderful, {source}!"
+    [told] = stack.post("/api/analyze", {"texts": [text]}, status=200)["items"]
+    assert stack.settled()["in_flight"] == 0
+    assert stack.get("/api/posts", q=source)["items"] == []
+
+    stack.post("/api/posts", {"posts": [{"text": text, "source": source}]})
+    [post] = wait_for(lambda: stored(stack, source, 1), "the post is stored")
+    assert told == {name: post[name] for name in ("sentiment", "emotion", "model")}
+
+
 def test_the_same_post_twice_is_stored_once_and_counted_as_a_duplicate(stack: Stack, source: str) -> None:
     before = stack.settled()
     post = {"text": "The same words", "source": source, "source_id": "42"}

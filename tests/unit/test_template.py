@@ -125,6 +125,25 @@ def test_each_pipe_may_run_as_parallel_as_its_function_reserves() -> None:
     assert all(reserved[name] >= parallel for name, parallel in wanted.items())
 
 
+def test_the_api_may_call_the_function_that_scores_and_no_other() -> None:
+    api = FUNCTIONS["ApiFunction"]["Properties"]
+    allowed = [
+        statement
+        for policy in api["Policies"]
+        for statement in policy.get("Statement", [])
+        if statement["Action"].startswith("lambda:")
+    ]
+
+    assert allowed == [
+        {
+            "Effect": "Allow",
+            "Action": "lambda:InvokeFunction",
+            "Resource": {"Fn::GetAtt": ["InferFunction", "Arn"]},
+        }
+    ]
+    assert api["Environment"]["Variables"]["BAROMETER_INFER_FUNCTION"] == {"Ref": "InferFunction"}
+
+
 def test_secrets_are_not_echoed() -> None:
     parameters = json.loads(read_template().body)["Parameters"]
 

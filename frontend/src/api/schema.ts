@@ -285,9 +285,9 @@ export interface paths {
         put?: never;
         /**
          * Analyze
-         * @description Score up to 100 texts, of 100,000 characters in all.
+         * @description Score up to 100 texts, of 100,000 characters in all, as posts would be.
          *
-         *     A language that the model does not read gets null, as a post in it would.
+         *     A language that no model reads gets null, as a post in it would.
          *
          *     Scope: `read`.
          */

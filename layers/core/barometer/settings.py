@@ -62,6 +62,7 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:8000", pattern=r"^https?://[^/]+$", description="origin the dashboard is served from"
     )
     socket_endpoint: str = Field(default="", description="management endpoint of the WebSocket API")
+    infer_function: str = Field(default="barometer-infer", description="name or ARN of the function that scores")
     cache_seconds: int = Field(default=60, ge=0, le=60, description="how long a summary or trend may be cached")
 
     llm_provider: Literal["", "groq", "openai", "anthropic"] = Field(

@@ -1,6 +1,7 @@
 """The API, socket and push handlers on a real Postgres and Redis, and a stand-in for what only AWS has.
 
-The stand-in answers the two calls that leave this machine: SSM's GetParameter and API Gateway's @connections.
+The stand-in answers the calls that leave this machine: SSM's GetParameter, API Gateway's @connections, and Lambda's
+Invoke, which has the real ``infer`` answer unless a test says otherwise.
 """
 
 import base64
@@ -52,6 +53,7 @@ class Aws:
     sizes: list[int] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)
+    invoked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     lock: Lock = field(default_factory=Lock)
 
     @property
@@ -70,6 +72,12 @@ def _handler(aws: Aws) -> type[BaseHTTPRequestHandler]:
             if self.headers.get("x-amz-target") == "AmazonSSM.GetParameter":
                 value = {"Name": json.loads(body)["Name"], "Type": "String", "Value": json.dumps(aws.deployment)}
                 return self._answer(200, json.dumps({"Parameter": value}).encode())
+            if self.path.endswith("/invocations"):
+                from functions.infer.app import handler
+
+                event = json.loads(body)
+                aws.invoked.append((self.path.split("/")[3], event))
+                return self._answer(200, json.dumps(handler(event, Context())).encode())
             connection = unquote(self.path.rpartition("/")[2])
             with aws.lock:
                 status = aws.statuses.get(connection, 200)
@@ -134,10 +142,12 @@ def environment(
 def _forget() -> None:
     # Functions read their settings at cold start: that is now, so that a test may still change a variable.
     import functions.api.app
+    import functions.infer.app
     import functions.push.app
     import functions.socket.app  # noqa: F401 (for its cold start)
+    from functions.api import scoring
 
-    for remembered in (settings, postgres.pool, redis.connect, sockets.sockets):
+    for remembered in (settings, postgres.pool, redis.connect, sockets.sockets, scoring.functions):
         remembered.cache_clear()
     parameters.clear_caches()
     parameters_base.DEFAULT_PROVIDERS.clear()
