@@ -6,10 +6,26 @@ start for the one it uses, and needs the packages of no other.
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
-from barometer.errors import SettingsError
+from barometer.errors import BarometerError, SettingsError
 from barometer.scores import Score
+
+# In the repository layers/core/barometer/analyzers/ and layers/model/; in an image /opt/python/barometer/… and /opt/model.
+MODEL_FOLDER: Final = Path(__file__).resolve().parents[3] / "model"
+
+
+class UnscorableError(BarometerError):
+    """An analyzer scored some texts and knows which not, so nobody need look for them.
+
+    Args:
+        scores: one for each text, in order; ``None`` where there is none.
+    """
+
+    def __init__(self, scores: "Sequence[Score | None]") -> None:
+        super().__init__(f"{sum(score is not None for score in scores)} of {len(scores)} texts were scored")
+        self.scores = tuple(scores)
 
 
 class Analyzer(Protocol):
@@ -29,7 +45,8 @@ class Analyzer(Protocol):
         """One score for each text, in order.
 
         Raises:
-            UnavailableError: the model cannot be reached, whatever the texts. Any other error is blamed on the texts.
+            UnavailableError: the model cannot be reached, whatever the texts.
+            UnscorableError: some texts have no score; the others' are in it. Any other error is blamed on the texts.
         """
         ...
 
@@ -45,7 +62,24 @@ def _lexicon() -> Analyzer:
     return LexiconAnalyzer()
 
 
-_ANALYZERS: dict[str, Callable[[], Analyzer]] = {"vader": _lexicon}
+def _linear() -> Analyzer:
+    from barometer.analyzers.linear import LinearAnalyzer  # noqa: PLC0415 (see the top)
+
+    return LinearAnalyzer(MODEL_FOLDER / "linear.npz")
+
+
+def _transformers() -> Analyzer:
+    from barometer.analyzers.hub import HubAnalyzer  # noqa: PLC0415 (see the top)
+    from barometer.settings import settings  # noqa: PLC0415 (only this one has settings of its own)
+
+    return HubAnalyzer(settings())
+
+
+_ANALYZERS: dict[str, Callable[[], Analyzer]] = {
+    "linear": _linear,
+    "transformers": _transformers,
+    "vader": _lexicon,
+}
 
 
 @cache
