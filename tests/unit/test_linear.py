@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from barometer.analyzers.heads import LABELS, scores_of
 from barometer.analyzers.linear import LinearAnalyzer, LinearModel, terms
-from barometer.errors import SettingsError
+from barometer.errors import MissingError
 from barometer.scores import EMOTIONS, SCALE, SENTIMENTS, Distribution
 
 GLAD, SAD = ["I love this tram", "what a lovely day", "love it"], ["I hate this tram", "what an awful day", "hate it"]
@@ -104,13 +104,13 @@ def test_the_same_model_is_the_same_file_and_the_same_scores_whatever_the_seed_o
 
 
 def test_a_file_that_is_missing_or_is_none_of_ours_is_named(tmp_path: Path):
-    with pytest.raises(SettingsError, match=r"there is no linear\.npz"):
+    with pytest.raises(MissingError, match=r"not here: no linear\.npz"):
         LinearAnalyzer(tmp_path / "linear.npz")
     (tmp_path / "linear.npz").write_bytes(b"not a model")
-    with pytest.raises(SettingsError, match=r"cannot be read: linear\.npz"):
+    with pytest.raises(MissingError, match=r"cannot be read: linear\.npz"):
         LinearAnalyzer(tmp_path / "linear.npz")
     np.savez(tmp_path / "linear.npz", other=np.zeros(3))
-    with pytest.raises(SettingsError, match=r"cannot be read: linear\.npz"):
+    with pytest.raises(MissingError, match=r"cannot be read: linear\.npz"):
         LinearAnalyzer(tmp_path / "linear.npz")
 
 

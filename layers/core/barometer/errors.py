@@ -53,3 +53,7 @@ class ConflictError(BarometerError):
 
 class SettingsError(BarometerError):
     """A setting is missing or wrong; the message names its environment variable."""
+
+
+class MissingError(SettingsError):
+    """What a setting asks for is right but not here: a package that is not installed, a file that was not delivered."""

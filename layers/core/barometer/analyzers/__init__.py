@@ -9,23 +9,26 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Protocol
 
-from barometer.errors import BarometerError, SettingsError
+from barometer.errors import BarometerError, MissingError, SettingsError
 from barometer.scores import Score
 
-# In the repository layers/core/barometer/analyzers/ and layers/model/; in an image /opt/python/barometer/… and /opt/model.
+# layers/model beside layers/core/barometer/analyzers; in an image /opt/model beside /opt/python/barometer/analyzers.
 MODEL_FOLDER: Final = Path(__file__).resolve().parents[3] / "model"
 
 
 class UnscorableError(BarometerError):
-    """An analyzer scored some texts and knows which not, so nobody need look for them.
+    """An analyzer scored some texts and knows which not, so nobody need look for them, or ask again for the others.
 
     Args:
         scores: one for each text, in order; ``None`` where there is none.
+        why: what was wrong with the others, in a few words for anyone.
     """
 
-    def __init__(self, scores: "Sequence[Score | None]") -> None:
-        super().__init__(f"{sum(score is not None for score in scores)} of {len(scores)} texts were scored")
+    def __init__(self, scores: "Sequence[Score | None]", why: str) -> None:
+        scored = sum(score is not None for score in scores)
+        super().__init__(f"{scored} of {len(scores)} texts were scored: {why}")
         self.scores = tuple(scores)
+        self.why = why
 
 
 class Analyzer(Protocol):
@@ -82,17 +85,27 @@ _ANALYZERS: dict[str, Callable[[], Analyzer]] = {
 }
 
 
+def known(name: str) -> None:
+    """Refuse a name that no analyzer has; loads nothing.
+
+    Raises:
+        SettingsError: there is none of that name.
+    """
+    if name not in _ANALYZERS:
+        names = ", ".join(sorted([*_ANALYZERS, "llm"]))
+        raise SettingsError(f"BAROMETER_MODEL: there is no analyzer {name!r}; there is: {names}")
+
+
 @cache
 def analyzer(name: str) -> Analyzer:
     """The analyzer of that name, loaded once a process.
 
     Raises:
-        SettingsError: there is none of that name, or its package is not installed here.
+        SettingsError: there is none of that name (``known``), or its own settings are wrong.
+        MissingError: its package or its artefact is not here.
     """
-    if name not in _ANALYZERS:
-        known = ", ".join(sorted(_ANALYZERS))
-        raise SettingsError(f"BAROMETER_MODEL: there is no analyzer {name!r}; there is: {known}")
+    known(name)
     try:
         return _ANALYZERS[name]()
     except ImportError as error:
-        raise SettingsError(f"BAROMETER_MODEL: analyzer {name!r} needs the package {error.name!r}") from error
+        raise MissingError(f"BAROMETER_MODEL: analyzer {name!r} needs the package {error.name!r}") from error

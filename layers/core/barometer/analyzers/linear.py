@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from barometer.analyzers.heads import LABELS, scores_of
 from barometer.analyzers.preparation import prepare
-from barometer.errors import SettingsError
+from barometer.errors import MissingError
 from barometer.scores import Score
 
 # A word with what an apostrophe ties to it, or one sign: "!" and ":)" tell a mood too.
@@ -114,7 +114,7 @@ class LinearModel:
         """Read what ``save`` wrote.
 
         Raises:
-            SettingsError: the file is missing, or is none of ours; the message names it.
+            MissingError: the file is missing, or is none of ours; the message names it.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -127,16 +127,16 @@ class LinearModel:
                     str(file["name"]),
                 )
         except FileNotFoundError as error:
-            raise SettingsError(f"the linear model is missing: there is no {path.name}") from error
+            raise MissingError(f"the linear model is not here: no {path.name}") from error
         except (OSError, KeyError, ValueError, EOFError) as error:
-            raise SettingsError(f"the linear model cannot be read: {path.name}: {error}") from error
+            raise MissingError(f"the linear model cannot be read: {path.name}: {error}") from error
 
 
 class LinearAnalyzer:
     """The linear model as an analyzer: English, both heads.
 
     Raises:
-        SettingsError: the file is missing, or is none of ours.
+        MissingError: the file is missing, or is none of ours.
     """
 
     languages = frozenset({"en"})
