@@ -1,7 +1,7 @@
 # ruff: noqa: PLC0415 (what only one command needs is imported when that is called, so that the others are quick)
 """The command ``barometer``: what goes wrong is one sentence on stderr, and exit code 1.
 
-Other parts of the house bring their own commands (``infra.feeds.cli``).
+Other parts of the house bring their own commands (``infra.feeds.cli``, ``infra.evaluation.cli``).
 """
 
 import json
@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from barometer.errors import BarometerError
+from infra.evaluation import cli as evaluation
 from infra.feeds import cli as feeds
 from infra.local.home import Home
 
@@ -99,6 +100,7 @@ def audit(*, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> No
 
 
 feeds.register(app)
+evaluation.register(app)
 
 
 def main() -> None:

@@ -31,11 +31,11 @@ class Layout:
     line: int
 
 
-def layout(path: Path, file: BinaryIO) -> Layout:
-    """Look at the first line of ``file``.
+def opened(path: Path, file: BinaryIO) -> tuple[Kind, int]:
+    """What kind of file it is, and where its first line begins, which is where it then stands.
 
     Raises:
-        InvalidInputError: the file's name or its first line says that it is none of these; the reason says what to do.
+        InvalidInputError: its name says that it is none of these, or its first bytes that it is not UTF-8.
     """
     kind = _KINDS.get(path.suffix.lower())
     if kind is None:
@@ -46,6 +46,16 @@ def layout(path: Path, file: BinaryIO) -> Layout:
         raise InvalidInputError("", f"{path.name} is UTF-16; save it as UTF-8")
     begin = len(_UTF8_MARK) if mark == _UTF8_MARK else 0
     file.seek(begin)
+    return kind, begin
+
+
+def layout(path: Path, file: BinaryIO) -> Layout:
+    """Look at the first line of ``file``.
+
+    Raises:
+        InvalidInputError: the file's name or its first line says that it is none of these; the reason says what to do.
+    """
+    kind, begin = opened(path, file)
     first = next(lines(file, offset=begin), None)
     if kind == "jsonl" or first is None:
         return Layout(kind, (), begin, 1)
@@ -53,7 +63,7 @@ def layout(path: Path, file: BinaryIO) -> Layout:
 
 
 def _table(kind: Kind, first: Line, begin: int, name: str) -> Layout:
-    cells = [] if first.data is None else _cells(kind, first.data.decode(errors="replace"))
+    cells = cells_of(kind, first)
     columns = tuple(cell.strip().lower() for cell in cells)
     if "text" in columns:
         columns = tuple("metadata.label" if column == "label" else column for column in columns)
@@ -67,8 +77,11 @@ def _table(kind: Kind, first: Line, begin: int, name: str) -> Layout:
     )
 
 
-def _cells(kind: Kind, line: str) -> list[str]:
-    line = line.rstrip("\r\n")
+def cells_of(kind: Kind, first: Line) -> list[str]:
+    """The cells of a table's first line; none where it is too long, or no row."""
+    line = "" if first.data is None else first.data.decode(errors="replace").rstrip("\r\n")
+    if not line:
+        return []
     if kind == "tsv":
         return line.split("\t")
     try:
