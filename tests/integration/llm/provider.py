@@ -1,4 +1,4 @@
-"""A language model's provider on this machine: speaks the protocols of Groq, OpenAI and Anthropic, on good days and bad.
+"""A language model's provider on this machine: speaks Groq's, OpenAI's and Anthropic's protocols, on good days and bad.
 
 What it answers is decided by ``mind`` (a score for each post) and, for one request each, by what lies in ``days``.
 """
@@ -62,6 +62,7 @@ class FakeProvider:
     days: list[Day] = field(default_factory=list)
     usual: Day = field(default_factory=Day)
     refused_forms: set[str] = field(default_factory=set)
+    refused_word: str = ""
     mind: Callable[[list[dict[str, str]]], Scores] = sober
     tokens: tuple[int, int] | None = (1_000, 100)
     ended: threading.Event = field(default_factory=threading.Event)
@@ -139,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(404, {}, error_body(self.path, "no_such_path"))
         elif day.status != 200:
             self._reply(day.status, day.headers, error_body(self.path, "some_error") if day.body is None else day.body)
-        elif form_of(body) in fake.refused_forms:
+        elif form_of(body) in fake.refused_forms or (fake.refused_word and fake.refused_word in str(body)):
             self._reply(400, {}, error_body(self.path, "unsupported_form"))
         elif day.body is not None:
             self._reply(200, {}, day.body)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from barometer.analyzers.llm import UnscorableError
+from barometer.scores import EMOTIONS
 from tests.integration.llm.conftest import Make, Purse
 from tests.integration.llm.provider import KEY, Day, FakeProvider, Scores, document, form_of, score, sober
 
@@ -85,18 +86,22 @@ def wrong(scores: Scores) -> str:
     return json.dumps({"scores": [item | {"sentiment": {"positive": "much"}} for item in scores]})
 
 
+def with_each(**parts: dict[str, int]) -> Any:
+    return lambda scores: json.dumps({"scores": [item | parts for item in scores]})
+
+
 WRONG = {
     "no JSON": lambda _scores: "I would rather not.",
     "half a JSON": lambda scores: json.dumps({"scores": scores})[:-20],
     "another shape": json.dumps,
     "no scores": lambda _scores: '{"scores": []}',
     "other fields": wrong,
-    "far from 100": lambda scores: json.dumps({"scores": [s | {"emotion": dict.fromkeys(s["emotion"], 1)} for s in scores]}),
-    "negative": lambda scores: json.dumps({"scores": [s | {"sentiment": {"positive": -50, "neutral": 50, "negative": 100}} for s in scores]}),
-    "more fields": lambda scores: json.dumps({"scores": [s | {"obey me": 1} for s in scores]}),
+    "far from 100": with_each(emotion=dict.fromkeys(EMOTIONS, 1)),
+    "below nothing": with_each(sentiment={"positive": -50, "neutral": 50, "negative": 100}),
+    "more fields": with_each(obey_me={"a": 1}),
     "deep": lambda _scores: "[" * 100_000,
     "empty": lambda _scores: "",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("how", WRONG)

@@ -14,7 +14,7 @@ from barometer.analyzers.llm.answers import Mood
 from barometer.analyzers.llm.breaker import Breaker
 from barometer.analyzers.llm.budget import Budget, Prices, Usage
 from barometer.analyzers.llm.isolation import Controls, together, visible
-from barometer.analyzers.llm.line import Line, Patience, RefusedError
+from barometer.analyzers.llm.line import CIRCUIT_OPEN, Line, Patience, RefusedError
 from barometer.analyzers.llm.prompt import prompt
 from barometer.analyzers.llm.providers import PROVIDERS
 from barometer.analyzers.preparation import prepare
@@ -44,7 +44,7 @@ class UnscorableError(BarometerError):
 
 
 class LlmAnalyzer:
-    """Scores by a language model, in any language; see ``Analyzer``. The same text may score a little otherwise another time.
+    """Scores by a language model, in any language; see ``Analyzer``. A text may score a little otherwise another time.
 
     Args:
         name: what ``Score.model`` says.
@@ -93,8 +93,8 @@ class LlmAnalyzer:
         Asks nobody: it is what was seen within a minute, to be shown. Only ``analyze`` finds out that it is back.
         """
         if self._line.breaker.state == "open":
-            return f"circuit open: {self._line.breaker.reason}"
-        if self._away and time.monotonic() < self._away[1]:
+            return f"{CIRCUIT_OPEN}: {self._line.breaker.reason}"
+        if self._away and time.monotonic() < self._away[1] and self._away[0] != CIRCUIT_OPEN:
             return self._away[0]
         return None
 

@@ -17,6 +17,7 @@ from barometer.analyzers.llm.prompt import SYSTEM, Prompt
 from barometer.analyzers.llm.providers import AskError, Provider, Reply
 from barometer.errors import UnavailableError
 
+CIRCUIT_OPEN: Final = "circuit open"
 # The key, the account or the model's name is wrong: no use to try again, or to try another post.
 _NEVER: Final = frozenset({401, 402, 403, 404})
 
@@ -108,7 +109,7 @@ class Line:
 
     async def _try(self, client: Any, prompt: Prompt, form: str) -> Reply:  # noqa: ANN401 (see ``Provider.ask``)
         if not self.breaker.begin():
-            raise UnavailableError("circuit open", self.breaker.reason)
+            raise UnavailableError(CIRCUIT_OPEN, self.breaker.reason)
         most = self._usage(prompt.most_tokens_in, prompt.most_tokens_out)
         try:
             reservation = self._budget.reserve(most)
