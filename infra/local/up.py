@@ -259,6 +259,8 @@ def _parameters(place: Place, settings: Settings) -> Mapping[str, str]:
         "Partitions": str(settings.partitions),
         "PublicOrigin": _public_origin(place, settings),
         "Model": settings.model,
+        "OverloadAfterSeconds": str(settings.overload_after_seconds),
+        "ScoreCacheSeconds": str(settings.score_cache_seconds),
         "SentimentCheckpoint": settings.sentiment_checkpoint,
         "SentimentRevision": settings.sentiment_revision,
         "EmotionCheckpoint": settings.emotion_checkpoint,

@@ -73,7 +73,11 @@ def counted(output: str) -> dict[str, float]:
     ("app", "batch", "counts"),
     [
         (ingest, example("ingest"), {"Taken": 2, "Emitted": 1, "Rejected": 1, "Failed": 0}),
-        (infer, example("infer"), {"Taken": 2, "Emitted": 2, "Rejected": 0, "Failed": 0}),
+        (
+            infer,
+            example("infer"),
+            {"Taken": 2, "Emitted": 2, "Rejected": 0, "Failed": 0, "Recalled": 0, "Fallback": 0, "Unscored": 1},
+        ),
         (
             alert,
             event([{"topics": []}, {"topics": []}, "{"], "stored"),

@@ -1,5 +1,6 @@
 """Clean posts get their scores; what cannot be scored harms nobody else."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
@@ -7,12 +8,15 @@ from typing import Any
 import orjson
 import pytest
 
-from barometer.analyzers import analyzer
+from barometer.analyzers import Analyzer
+from barometer.analyzers.chain import Chain, Used
+from barometer.analyzers.links import Link, links_for
 from barometer.errors import UnavailableError
-from barometer.events import Response, StreamEvent
+from barometer.events import BatchResult, Response, StreamEvent
 from barometer.posts import Post
 from barometer.scores import Distribution, Score
-from barometer.steps.infer import infer
+from barometer.steps import infer as step
+from barometer.steps.infer import Usage
 
 POST = Post(
     id="2828553c-8186-5b0e-ab3a-7ca5613b391a",
@@ -47,13 +51,25 @@ class Counting:
         return [GLAD] * len(texts)
 
 
-def event(*bodies: Post | str) -> StreamEvent:
+def chain(*models: Analyzer) -> Chain:
+    return Chain([Link(model.name, lambda model=model: model, languages=model.languages) for model in models])  # type: ignore[misc]
+
+
+def infer(event: StreamEvent, model: Analyzer) -> BatchResult:
+    return step.infer(event, chain(model))[0]
+
+
+def usage(event: StreamEvent, *models: Analyzer, overload_after_seconds: int = 0) -> Usage:
+    return step.infer(event, chain(*models), overload_after_seconds=overload_after_seconds)[1]
+
+
+def event(*bodies: Post | str, sent_ms: int = 1_763_812_800_000) -> StreamEvent:
     records = [
         {
             "messageId": f"{number}-0",
             "body": body if isinstance(body, str) else orjson.dumps(body).decode(),
             "stream": "posts",
-            "attributes": {"SentTimestamp": "1763812800000"},
+            "attributes": {"SentTimestamp": str(sent_ms)},
         }
         for number, body in enumerate(bodies)
     ]
@@ -65,7 +81,7 @@ def scores(response: Response) -> dict[str, Any]:
 
 
 def test_a_post_goes_on_unchanged_with_what_the_model_said():
-    (record,) = infer(event(POST), analyzer("vader")).as_response()["records"]
+    (record,) = step.infer(event(POST), Chain(links_for("vader", None)))[0].as_response()["records"]
     assert (record["from"], record["to"]) == ("0-0", "scored")
     assert record["body"]["post"] == asdict(POST)
     assert record["body"]["score"]["sentiment"]["label"] == "positive"
@@ -138,3 +154,40 @@ def test_what_is_no_post_is_rejected_with_its_reason_and_harms_no_other(body: st
     assert rejection["itemIdentifier"] == "1-0"
     assert rejection["reason"]
     assert list(scores(response)) == ["0-0"]
+
+
+def test_posts_are_counted_by_what_scored_them_and_why():
+    class Last(Counting):
+        name = "last"
+
+        def analyze(self, texts: Sequence[str]) -> list[Score]:
+            return [replace(GLAD, model="last") for _ in texts]
+
+    batch = event(POST, POST, replace(POST, text="poison"), replace(POST, lang="de"))
+    told = usage(batch, Counting(), Last())
+    assert told.counts == {
+        Used("counting", ""): 2,
+        Used("last", "counting: failed on the text"): 1,
+        Used(None, "no model reads the language"): 1,
+    }
+    assert told.leading == Used("counting", ""), "what most English posts got; German is none of the model's"
+    assert told.metrics == {"Recalled": 0, "Fallback": 1, "Unscored": 1}
+
+
+def test_a_batch_without_a_post_that_the_model_reads_tells_nothing_of_what_is_in_use():
+    assert usage(event(replace(POST, lang="de")), Counting()).leading is None
+
+
+def test_posts_that_have_waited_too_long_are_scored_by_the_fast_model_and_say_so():
+    class Fast(Counting):
+        name = "linear"
+
+        def analyze(self, texts: Sequence[str]) -> list[Score]:
+            return [replace(GLAD, model="linear-en-1") for _ in texts]
+
+    now = time.time_ns() // 1_000_000
+    late, fresh = event(POST, sent_ms=now - 31_000), event(POST, sent_ms=now - 20_000)
+    overloaded = Used("linear-en-1 (overload)", "overloaded")
+    assert usage(late, Counting(), Fast(), overload_after_seconds=30).counts == {overloaded: 1}
+    assert usage(fresh, Counting(), Fast(), overload_after_seconds=30).counts == {Used("counting", ""): 1}
+    assert usage(late, Counting(), Fast()).counts == {Used("counting", ""): 1}

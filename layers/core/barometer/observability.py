@@ -15,12 +15,14 @@ logger = Logger(service="barometer")
 metrics = Metrics(namespace="Barometer", service="barometer")
 
 
-def counted(event: "StreamEvent", result: "BatchResult", context: LambdaContext) -> "Response":
+def counted(
+    event: "StreamEvent", result: "BatchResult", context: LambdaContext, more: Mapping[str, int] | None = None
+) -> "Response":
     """The answer to a batch, its numbers added to the metrics of the function.
 
     ``Taken`` are the records that came, ``Emitted`` those that go on, ``Rejected`` and ``Failed`` those that do not;
-    what ends here counts under its own name (``Stored``, ``Duplicates``, ``Judged``, ``Pushed``). A batch that raises
-    has no numbers: it comes again, and Lambda counts it among the function's errors.
+    what ends here counts under its own name (``Stored``, ``Duplicates``, ``Judged``, ``Pushed``); ``more`` are
+    one function's own. A batch that raises has no numbers: it comes again, and Lambda counts it among the errors.
     """
     ended = Counter(end["as"].capitalize() for end in result.finished)
     count(
@@ -31,6 +33,7 @@ def counted(event: "StreamEvent", result: "BatchResult", context: LambdaContext)
             "Rejected": len(result.rejections),
             "Failed": len(result.failures),
             **ended,
+            **(more or {}),
         },
     )
     return result.as_response()

@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     retention_days: int = Field(default=30, ge=1, le=3650, description="how long posts and rollups are kept")
     default_language: Language = Field(default="en", description="language of a text too short to tell")
     model: str = Field(default="vader", description="which Analyzer scores the posts")
+    overload_after_seconds: int = Field(
+        default=0, ge=0, description="age from which a waiting post is scored by the linear model; 0 for never"
+    )
+    score_cache_seconds: int = Field(
+        default=3_600, ge=0, le=86_400, description="how long a text's score is remembered; 0 for not at all"
+    )
     sentiment_checkpoint: str = Field(
         default="distilbert-base-uncased-finetuned-sst-2-english",
         min_length=1,

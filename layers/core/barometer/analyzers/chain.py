@@ -20,7 +20,7 @@ from barometer.scores import UNSCORED, Score
 OVERLOADED: Final = "overloaded"
 NOBODY_READS_IT: Final = "no model reads the language"
 # Of a reason, which is kept in Redis and shown.
-_MOST_CHARACTERS: Final = 120
+MOST_CHARACTERS: Final = 120
 
 
 class Wanted(NamedTuple):
@@ -163,7 +163,7 @@ class _Walk:
                 score = UNSCORED
             if score is not None:
                 verdict.scores[one] = score
-                verdict.used[one] = Used(score.model, self._because[one.text][:_MOST_CHARACTERS])
+                verdict.used[one] = Used(score.model, self._because[one.text][:MOST_CHARACTERS])
         verdict.recalled += self._recalled
 
     def _ask(self, link: Link) -> None:
