@@ -47,16 +47,17 @@ def evaluate(
 
     from barometer.settings import settings
     from infra.evaluation.labels import Labels
-    from infra.evaluation.measure import loader, measure
+    from infra.evaluation.measure import measure
     from infra.evaluation.report import report
+    from infra.feeds.models import one
 
-    labels, load = Labels.of(task, maps or []), loader(model or settings().model)
+    labels, config = Labels.of(task, maps or []), settings()
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         bar = progress.add_task("scoring", total=None)
         outcome = measure(
             file,
             labels,
-            load,
+            lambda: one(config, model or config.model),
             limit=limit,
             moved=lambda done, of: progress.update(bar, completed=done, total=of),
         )

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from barometer.analyzers import Analyzer, analyzer
+from barometer.analyzers import Analyzer, UnscorableError
 from barometer.errors import BarometerError, InvalidInputError, SettingsError, UnavailableError
 from barometer.evaluation import Evaluation, evaluate
 from barometer.scores import SCALE, Distribution, Score
@@ -114,24 +114,11 @@ def measure(
     )
 
 
-def loader(name: str) -> Callable[[], Analyzer]:
-    """What loads the model of that name, those that are only measured included."""
-
-    def load() -> Analyzer:
-        if name == "textblob":
-            from infra.evaluation.textblob import TextBlobAnalyzer  # noqa: PLC0415 (only this one needs its package)
-
-            return TextBlobAnalyzer()
-        return analyzer(name)
-
-    return load
-
-
 def _told(model: Analyzer, texts: Sequence[str], task: Task) -> list[Distribution | str]:
     """Of each text what the model said, or why it did not."""
     scores = _scores(model, texts)
     told = [score if isinstance(score, str) else getattr(score, task) or UNTOLD for score in scores]
-    if all(one is UNTOLD for one in told):
+    if all(one == UNTOLD for one in told):
         raise SettingsError(f"the model {model.name} tells no {task}: name another with --model or BAROMETER_MODEL")
     return told
 
@@ -142,6 +129,8 @@ def _scores(model: Analyzer, texts: Sequence[str]) -> Sequence[Score | str]:
         return model.analyze(texts)
     except (UnavailableError, SettingsError):
         raise
+    except UnscorableError as error:
+        return [score or f"{UNTOLD} ({error.why})" for score in error.scores]
     except Exception as error:  # noqa: BLE001 (whatever a model raises, it raises for one batch)
         if len(texts) == 1:
             return [f"{FAILED} ({type(error).__name__})"]

@@ -1,4 +1,4 @@
-"""Scores texts on this machine, as the pipeline would: the same language rule, the same analyzer."""
+"""Scores texts on this machine, as the pipeline would: the same language rule, the same chain of models."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,13 +8,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from rich.text import Text as RichText
 
-from barometer.analyzers import analyzer, reads
-from barometer.errors import InvalidInputError
+from barometer.analyzers.chain import Chain, Wanted
+from barometer.errors import BarometerError, InvalidInputError
 from barometer.faults import fault_of
 from barometer.language import detect
 from barometer.posts import Text, public_distribution
-from barometer.scores import EMOTIONS, SCALE, SENTIMENTS, UNSCORED, Distribution, Score
-from barometer.settings import Settings
+from barometer.scores import EMOTIONS, SCALE, SENTIMENTS, Distribution, Score
 
 # Enough for an analyzer to work in batches, few enough that a pipe shows its first lines soon.
 _AT_ONCE = 32
@@ -24,11 +23,12 @@ _TEXT: TypeAdapter[str] = TypeAdapter(Text)
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """One text, its language, and what the model said of it."""
+    """One text, its language, what a model said of it, and why no better model did (``""``: it is the best)."""
 
     text: str
     lang: str
     score: Score
+    because: str
 
     def as_json(self) -> dict[str, Any]:
         """As ``POST /api/analyze`` shows a score, with the text."""
@@ -41,18 +41,20 @@ class Analysis:
         }
 
 
-def analysed(texts: Iterator[str], settings: Settings) -> Iterator[Analysis]:
-    """Each text with its score; a language that the model does not read is left unscored, never guessed.
+def analysed(texts: Iterator[str], chain: Chain, default_language: str) -> Iterator[Analysis]:
+    """Each text with its score; a language that no model reads is left unscored, never guessed.
 
     Raises:
         InvalidInputError: a text is empty or too long.
+        BarometerError: a text cannot be scored; ``UnavailableError``: no model can be had.
     """
-    model = analyzer(settings.model)
     while batch := [_checked(text) for text in islice(texts, _AT_ONCE)]:
-        langs = [detect(text, None, settings.default_language) for text in batch]
-        scored = iter(model.analyze([text for text, lang in zip(batch, langs, strict=True) if reads(model, lang)]))
-        for text, lang in zip(batch, langs, strict=True):
-            yield Analysis(text, lang, next(scored) if reads(model, lang) else UNSCORED)
+        wanted = [Wanted(text, detect(text, None, default_language)) for text in batch]
+        verdict = chain.score(wanted)
+        for one in wanted:
+            if one not in verdict.scores:
+                raise BarometerError(f"no model could score {one.text[:40]!r}")
+            yield Analysis(one.text, one.lang or "", verdict.scores[one], verdict.used[one].because)
 
 
 def _checked(text: str) -> str:
@@ -68,7 +70,7 @@ def shown(analysis: Analysis) -> RichText:
     score = analysis.score
     if score.sentiment is None:
         return RichText.assemble(
-            (f"{'unscored':<9}", "yellow"), f" ({analysis.lang} is not read here)  {analysis.text}"
+            (f"{'unscored':<9}", "yellow"), f" {analysis.lang} ({analysis.because})  {analysis.text}"
         )
     line = RichText.assemble((f"{score.sentiment.label:<9}", _STYLES[score.sentiment.label]), _shares(score.sentiment))
     if score.emotion is not None:

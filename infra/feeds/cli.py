@@ -120,18 +120,26 @@ def _run(feed: "Feed", most: float | None, home: Path) -> None:
 def analyze(
     text: Annotated[str, typer.Argument(help="What to score; - reads standard input, a text a line.")],
     *,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="local, transformers, llm, linear or vader.", show_default="BAROMETER_MODEL"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score a text here and now; needs no server, stores nothing."""
     import orjson
     from rich.console import Console
 
-    from barometer.settings import Settings, load
+    from barometer.settings import settings
     from infra.feeds.analysis import analysed, shown
+    from infra.feeds.models import chain
 
-    out = Console(soft_wrap=True, highlight=False)
+    out, told = Console(soft_wrap=True, highlight=False), set[str]()
     texts = (line for line in sys.stdin if line.strip()) if text == "-" else iter([text])
-    for analysis in analysed(texts, load(Settings)):
+    for analysis in analysed(texts, chain(settings(), model), settings().default_language):
+        if analysis.score.model and analysis.because not in {"", *told}:
+            told.add(analysis.because)
+            typer.echo(f"by {analysis.score.model}, since {analysis.because}", err=True)
         if as_json:
             typer.echo(orjson.dumps(analysis.as_json()))
         else:

@@ -10,12 +10,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from barometer.analyzers import UnscorableError
 from barometer.errors import BarometerError, InvalidInputError, SettingsError, UnavailableError
 from barometer.scores import EMOTIONS, SENTIMENTS, Distribution, Score
+from barometer.settings import settings
 from infra.evaluation.cli import register
 from infra.evaluation.labels import Labels
-from infra.evaluation.measure import BATCH, loader, measure
+from infra.evaluation.measure import BATCH, measure
 from infra.evaluation.rows import read
+from infra.feeds.models import one
 
 TWEETS = "positive\tI love it!\nnegative\tI hate it.\nneutral\tIt is a tram.\nnegative\tSo good!\n"
 File = Callable[..., Path]
@@ -98,7 +101,7 @@ def test_textblob_is_there_to_compare_with(file: File):
 def test_a_missing_package_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "textblob", None)
     with pytest.raises(SettingsError, match="--extra train"):
-        loader("textblob")()
+        one(settings(), "textblob")
 
 
 def test_a_model_that_does_not_exist_or_tells_no_emotions_is_said_so(file: File):
@@ -106,6 +109,8 @@ def test_a_model_that_does_not_exist_or_tells_no_emotions_is_said_so(file: File)
         barometer(file(TWEETS), "--task", "sentiment", "--model", "gpt")
     with pytest.raises(SettingsError, match="the model vader tells no emotion"):
         barometer(file("joy\tfine\n"), "--task", "emotion", "--model", "vader")
+    with pytest.raises(SettingsError, match="llm needs LLM_PROVIDER and LLM_API_KEY"):
+        barometer(file(TWEETS), "--task", "sentiment", "--model", "llm")
 
 
 def test_rows_with_several_labels_are_left_out_and_counted(file: File):
@@ -214,6 +219,16 @@ def test_a_text_that_the_model_fails_on_harms_no_other_and_is_counted(file: File
     assert outcome.skipped == {
         "the model failed on the text (ValueError)": 1, "the model said nothing of the text": 1,
     }  # fmt: skip
+
+
+def test_a_model_that_scored_some_texts_alone_is_measured_on_those_and_the_others_are_counted(file: File):
+    class Partial(Told):
+        def analyze(self, texts: Sequence[str]) -> list[Score]:
+            scores = super().analyze(texts)
+            raise UnscorableError([*scores[:-1], None], "timed out")
+
+    outcome = measure(file("joy\ta joy\n" * 3), Labels("emotion"), Partial)
+    assert (outcome.texts, outcome.skipped) == (2, {"the model said nothing of the text (timed out)": 1})
 
 
 def test_a_model_that_is_away_ends_the_measurement(file: File):

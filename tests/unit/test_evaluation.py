@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from barometer.evaluation import calibration_error, evaluate
@@ -51,6 +51,7 @@ def test_a_model_that_is_as_right_as_it_is_sure_has_no_calibration_error():
     assert calibration_error([], []) == 0
 
 
+@settings(deadline=None)  # the first call imports scikit-learn
 @given(judged)
 def test_they_are_those_of_scikit_learn(rows: Judged):
     metrics = pytest.importorskip("sklearn.metrics")

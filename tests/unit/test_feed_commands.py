@@ -42,3 +42,10 @@ def test_analyze_shows_text_as_it_is_and_not_as_markup():
 def test_analyze_refuses_an_empty_text():
     with pytest.raises(InvalidInputError, match="text: is empty"):
         barometer("analyze", "  ")
+
+
+def test_analyze_can_be_told_which_model(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("BAROMETER_MODEL", "none")
+    assert json.loads(barometer("analyze", "--json", "--model", "vader", "I love it"))["model"] == "vader"
+    with pytest.raises(BarometerError, match="no analyzer 'none'"):
+        barometer("analyze", "I love it")
