@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from barometer.analyzers.llm import UnscorableError
+from barometer.analyzers import UnscorableError
 from barometer.scores import EMOTIONS
 from tests.integration.llm.conftest import Make, Purse
 from tests.integration.llm.provider import KEY, Day, FakeProvider, Scores, document, form_of, score, sober
@@ -136,7 +136,7 @@ def test_an_answer_that_broke_off_is_asked_again(make: Make, fake: FakeProvider)
 
 def test_a_score_that_is_left_out_costs_no_other(make: Make, fake: FakeProvider):
     fake.mind = lambda posts: sober([post for post in posts if post["text"] != "das war"])
-    with pytest.raises(UnscorableError, match="scored 3 of 4 texts") as caught:
+    with pytest.raises(UnscorableError, match="3 of 4 texts were scored") as caught:
         make().analyze(TEXTS)
     assert [score and score.sentiment and score.sentiment.label for score in caught.value.scores] == [
         "positive", "negative", None, "positive",

@@ -8,7 +8,8 @@ from email.utils import formatdate
 
 import pytest
 
-from barometer.analyzers.llm import LlmAnalyzer, UnscorableError
+from barometer.analyzers import UnscorableError
+from barometer.analyzers.llm import LlmAnalyzer
 from barometer.analyzers.llm.breaker import Breaker
 from barometer.analyzers.llm.line import Patience
 from barometer.errors import UnavailableError
@@ -93,7 +94,7 @@ def test_a_batch_ends_when_its_time_is_over_and_keeps_what_it_has(make: Make, fa
     fake.days = [Day(), Day(hangs=True)]
     analyzer = make(patience=Patience(each=30, total=1.5), llm_posts=1, llm_requests=1)
     started = time.monotonic()
-    with pytest.raises(UnscorableError, match="scored 1 of 2 texts: timed out") as caught:
+    with pytest.raises(UnscorableError, match="1 of 2 texts were scored: timed out") as caught:
         analyzer.analyze(TEXTS)
     assert time.monotonic() - started < 5
     assert [score is not None for score in caught.value.scores] == [True, False]
@@ -156,7 +157,7 @@ def test_the_circuit_opens_after_failures_and_one_request_closes_it_again(make: 
 def test_posts_that_the_provider_refuses_fail_alone_and_open_no_circuit(make: Make, fake: FakeProvider):
     fake.refused_word = "verboten"
     analyzer = make(breaker=Breaker(failures=2))
-    with pytest.raises(UnscorableError, match="scored 2 of 3 texts: answered 400") as caught:
+    with pytest.raises(UnscorableError, match="2 of 3 texts were scored: answered 400") as caught:
         analyzer.analyze([*TEXTS, "verboten"])
     assert [score is not None for score in caught.value.scores] == [True, True, False]
     assert analyzer.unavailable_because is None

@@ -110,7 +110,7 @@ def test_a_model_that_leaves_our_own_posts_out_is_not_believed(make: Make, fake:
         return sober(posts)
 
     fake.mind = mind
-    with pytest.raises(Exception, match="scored 0 of 6 texts"):
+    with pytest.raises(Exception, match="0 of 6 texts were scored"):
         make().analyze([*NEIGHBOURS, DISGUISED[0]])
 
 

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, cast
 
 import redis
+from aws_lambda_powertools.metrics import MetricUnit
 
 from barometer.analyzers.llm.budget import MICRO, Reservation, Usage
 from barometer.errors import UnavailableError
-from barometer.observability import logger
+from barometer.observability import logger, metrics
 from barometer.stores.streams import script
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ def _day() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
+def metered(used: Usage) -> None:
+    """Add what a request used to the metrics of the function that is running."""
+    metrics.add_metric("LlmRequests", MetricUnit.Count, used.requests)
+    metrics.add_metric("LlmTokensIn", MetricUnit.Count, used.tokens_in)
+    metrics.add_metric("LlmTokensOut", MetricUnit.Count, used.tokens_out)
+    metrics.add_metric("LlmUsd", MetricUnit.NoUnit, used.usd)
+
+
 class Spending:
     """The account; a ``Budget``.
 
@@ -40,7 +49,7 @@ class Spending:
         client: Redis.
         daily_usd: most US dollars in a UTC day.
         daily_tokens: most tokens in a UTC day, read and written.
-        meter: is told what each request really used.
+        meter: is told what each request really used; a function gives ``metered``.
         day: the UTC day.
     """
 

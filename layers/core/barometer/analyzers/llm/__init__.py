@@ -3,7 +3,7 @@
 Made with ``LlmAnalyzer.from_settings(settings, budget)``; ``barometer.stores.spending.Spending`` is the budget.
 """
 
-from barometer.analyzers.llm.analyzer import LlmAnalyzer, UnscorableError
+from barometer.analyzers.llm.analyzer import LlmAnalyzer
 from barometer.analyzers.llm.budget import Budget, Usage
 
-__all__ = ["Budget", "LlmAnalyzer", "UnscorableError", "Usage"]
+__all__ = ["Budget", "LlmAnalyzer", "Usage"]

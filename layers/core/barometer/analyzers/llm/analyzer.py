@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final
 
+from barometer.analyzers import UnscorableError
 from barometer.analyzers.llm import answers
 from barometer.analyzers.llm.answers import Mood
 from barometer.analyzers.llm.breaker import Breaker
@@ -18,7 +19,7 @@ from barometer.analyzers.llm.line import CIRCUIT_OPEN, Line, Patience, RefusedEr
 from barometer.analyzers.llm.prompt import prompt
 from barometer.analyzers.llm.providers import PROVIDERS
 from barometer.analyzers.preparation import prepare
-from barometer.errors import BarometerError, UnavailableError
+from barometer.errors import UnavailableError
 from barometer.scores import Score
 from barometer.settings import Settings
 
@@ -26,21 +27,6 @@ MODELS: Final = {"groq": "openai/gpt-oss-20b", "openai": "gpt-5.4-mini", "anthro
 """Small models of each provider that answer by a schema, for an empty ``LLM_MODEL``."""
 
 _SHOWN_SECONDS: Final = 60.0
-
-
-class UnscorableError(BarometerError):
-    """Some texts got no score; those that did are in ``scores``, so that nothing paid for is asked again.
-
-    Args:
-        scores: one for each text, in order; ``None`` where there is none.
-        why: what was wrong with the last of the others.
-    """
-
-    def __init__(self, scores: Sequence[Score | None], why: str) -> None:
-        scored = sum(score is not None for score in scores)
-        super().__init__(f"the language model scored {scored} of {len(scores)} texts: {why}")
-        self.scores = tuple(scores)
-        self.why = why
 
 
 class LlmAnalyzer:
