@@ -621,6 +621,8 @@ export interface components {
             functions: "ok" | "behind" | "unknown";
             /** @description null when Redis is down */
             pipeline: components["schemas"]["PipelineHealth"] | null;
+            /** @description null when nothing was scored for a day, or Redis is down */
+            model: components["schemas"]["ModelInUse"] | null;
         };
         JsonValue: unknown;
         /**
@@ -677,6 +679,27 @@ export interface components {
             name?: string | null;
             /** Scopes */
             scopes?: ("read" | "write" | "admin")[] | null;
+        };
+        /**
+         * ModelInUse
+         * @description Which model scores the posts.
+         */
+        ModelInUse: {
+            /**
+             * In Use
+             * @description what scores most of the posts that the chosen model reads; null: nothing can at the moment
+             */
+            in_use: string | null;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /**
+             * Fallback Because
+             * @description why it is not the chosen model (missing, away, failing, overloaded); null: it is
+             */
+            fallback_because: string | null;
         };
         /**
          * NewKey
@@ -774,6 +797,13 @@ export interface components {
             };
             /** Pipes */
             pipes: components["schemas"]["Pipe"][];
+            /** @description null when nothing was scored for a day */
+            model: components["schemas"]["ModelInUse"] | null;
+            /**
+             * Scored By
+             * @description the last 24 hours, most posts first; readings, not books: a batch that is repeated counts again
+             */
+            scored_by: components["schemas"]["ScoredBy"][];
         };
         /**
          * PipelineHealth
@@ -1017,6 +1047,24 @@ export interface components {
              * @description Which model scored it; null when none did
              */
             model: string | null;
+        };
+        /**
+         * ScoredBy
+         * @description How many posts one model scored for one reason.
+         */
+        ScoredBy: {
+            /**
+             * Model
+             * @description null: they were left unscored
+             */
+            model: string | null;
+            /**
+             * Because
+             * @description why nothing better scored them; null: it is the model for them
+             */
+            because: string | null;
+            /** Posts */
+            posts: number;
         };
         /**
          * Sentiment

@@ -1,8 +1,11 @@
 """Health and the books."""
 
-from typing import Literal
+from datetime import datetime
+from typing import Literal, Self
 
 from pydantic import BaseModel, Field
+
+from barometer.stores.models import InUse
 
 
 class PipelineHealth(BaseModel):
@@ -10,6 +13,23 @@ class PipelineHealth(BaseModel):
 
     lag: int
     oldest_ms: int
+
+
+class ModelInUse(BaseModel):
+    """Which model scores the posts."""
+
+    in_use: str | None = Field(
+        description="what scores most of the posts that the chosen model reads; null: nothing can at the moment"
+    )
+    since: datetime
+    fallback_because: str | None = Field(
+        description="why it is not the chosen model (missing, away, failing, overloaded); null: it is"
+    )
+
+    @classmethod
+    def of(cls, it: InUse | None) -> Self | None:
+        """As noted by `infer`."""
+        return None if it is None else cls(in_use=it.model, since=it.since, fallback_because=it.because or None)
 
 
 class Health(BaseModel):
@@ -23,6 +43,7 @@ class Health(BaseModel):
         " `unknown`: Redis, which would tell, is down"
     )
     pipeline: PipelineHealth | None = Field(description="null when Redis is down")
+    model: ModelInUse | None = Field(description="null when nothing was scored for a day, or Redis is down")
 
 
 class Stage(BaseModel):
@@ -49,6 +70,14 @@ class Pipe(BaseModel):
     dropped: int
 
 
+class ScoredBy(BaseModel):
+    """How many posts one model scored for one reason."""
+
+    model: str | None = Field(description="null: they were left unscored")
+    because: str | None = Field(description="why nothing better scored them; null: it is the model for them")
+    posts: int
+
+
 class Pipeline(BaseModel):
     """The books: accepted = stored + duplicates + rejected + dead + in_flight."""
 
@@ -61,3 +90,7 @@ class Pipeline(BaseModel):
     balanced: bool
     streams: dict[str, Stage]
     pipes: list[Pipe]
+    model: ModelInUse | None = Field(description="null when nothing was scored for a day")
+    scored_by: list[ScoredBy] = Field(
+        description="the last 24 hours, most posts first; readings, not books: a batch that is repeated counts again"
+    )

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Response
 from barometer.errors import UnavailableError
 from barometer.observability import logger
 from barometer.settings import Settings
-from barometer.stores import postgres, streams
+from barometer.stores import models, postgres, streams
 from functions.api.deps import RedisDep, SettingsDep
-from functions.api.models.operations import Health, PipelineHealth
+from functions.api.models.operations import Health, ModelInUse, PipelineHealth
 
 router = APIRouter(prefix="/api/health", tags=["health"])
 # Functions that work leave no post waiting for so long, cold starts, retries and a long queue included.
@@ -36,6 +36,14 @@ def _books(client: "redis_py.Redis", partitions: int) -> streams.Books | None:
         return None
 
 
+def _model(client: "redis_py.Redis") -> models.InUse | None:
+    try:
+        return models.in_use(client)
+    except redis_py.RedisError as error:
+        logger.warning("health: Redis does not tell the model", extra={"error": str(error)})
+        return None
+
+
 @router.get("", responses={HTTPStatus.SERVICE_UNAVAILABLE: {"model": Health, "description": "Something is down"}})
 async def get_health(response: Response, config: SettingsDep, client: RedisDep) -> Health:
     """Ask database and Redis, and judge the functions by how long the oldest post has been waiting for them.
@@ -53,4 +61,5 @@ async def get_health(response: Response, config: SettingsDep, client: RedisDep) 
         redis="ok" if books else "down",
         functions="unknown" if books is None else "behind" if behind else "ok",
         pipeline=PipelineHealth(lag=books.in_flight, oldest_ms=books.oldest_ms) if books else None,
+        model=ModelInUse.of(_model(client)) if books else None,
     )

@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 from fastapi import APIRouter
 
-from barometer.stores import streams
+from barometer.stores import models, streams
 from barometer.stores.deployment import deployment
 from functions.api.deps import Reader, RedisDep, SettingsDep
-from functions.api.models.operations import Pipe, Pipeline, Stage
+from functions.api.models.operations import ModelInUse, Pipe, Pipeline, ScoredBy, Stage
 
 router = APIRouter(prefix="/api/pipeline", tags=["pipeline"])
 
@@ -27,4 +27,9 @@ async def get_pipeline(_: Reader, client: RedisDep, config: SettingsDep) -> Pipe
         balanced=books.missing == 0,
         streams={name: Stage(length=state.length, oldest_ms=state.oldest_ms) for name, state in books.streams.items()},
         pipes=[Pipe(**asdict(pipe)) for pipe in pipes],
+        model=ModelInUse.of(models.in_use(client)),
+        scored_by=[
+            ScoredBy(model=used.model, because=used.because or None, posts=posts)
+            for used, posts in models.counts(client).most_common()
+        ],
     )

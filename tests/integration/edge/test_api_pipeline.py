@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import redis
 
+from barometer.analyzers.chain import Used
 from barometer.stores.keys import CreatedKey
+from barometer.stores.models import Notes
 from barometer.streams import counters_key, stream_key
 
 Call = Callable[..., Any]
@@ -22,6 +24,7 @@ def test_health_is_ok_when_everything_answers_and_needs_no_key(call: Call):
         "redis": "ok",
         "functions": "ok",
         "pipeline": {"lag": 0, "oldest_ms": 0},
+        "model": None,
     }
 
 
@@ -41,6 +44,7 @@ def test_a_redis_that_is_away_makes_health_down(call: Call, environment: pytest.
     assert answer.status == 503
     assert answer.json == {
         "status": "down", "database": "ok", "redis": "down", "functions": "unknown", "pipeline": None,
+        "model": None,
     }  # fmt: skip
 
 
@@ -63,3 +67,24 @@ def test_the_books_add_up_and_say_so(call: Call, make_key: Callable[..., Created
     with redis.Redis.from_url(redis_url) as client:
         client.hincrby(counters_key(0), "stored", 1)
     assert call("GET", "/api/pipeline", key=key).json["balanced"] is False
+
+
+def test_health_and_pipeline_tell_which_model_is_in_use_and_why(
+    call: Call, make_key: Callable[..., CreatedKey], redis_url: str
+):
+    ours, fallen = Used("barometer-en-1", ""), Used("linear-en-1", "local: no model.onnx")
+    with redis.Redis.from_url(redis_url) as client:
+        Notes(client).add({ours: 7}, ours)
+        told = call("GET", "/api/health").json["model"]
+        assert (told["in_use"], told["fallback_because"]) == ("barometer-en-1", None)
+        Notes(client).add({fallen: 9, Used(None, "no model reads the language"): 2}, fallen)
+    health = call("GET", "/api/health")
+    assert health.status == 200
+    assert (health.json["model"]["in_use"], health.json["model"]["fallback_because"]) == fallen
+    pipeline = call("GET", "/api/pipeline", key=make_key("read")).json
+    assert pipeline["model"] == health.json["model"]
+    assert pipeline["scored_by"] == [
+        {"model": "linear-en-1", "because": "local: no model.onnx", "posts": 9},
+        {"model": "barometer-en-1", "because": None, "posts": 7},
+        {"model": None, "because": "no model reads the language", "posts": 2},
+    ]
