@@ -65,6 +65,12 @@ def _lexicon() -> Analyzer:
     return LexiconAnalyzer()
 
 
+def _local() -> Analyzer:
+    from barometer.analyzers.encoder import EncoderAnalyzer  # noqa: PLC0415 (see the top)
+
+    return EncoderAnalyzer(MODEL_FOLDER)
+
+
 def _linear() -> Analyzer:
     from barometer.analyzers.linear import LinearAnalyzer  # noqa: PLC0415 (see the top)
 
@@ -80,6 +86,7 @@ def _transformers() -> Analyzer:
 
 _ANALYZERS: dict[str, Callable[[], Analyzer]] = {
     "linear": _linear,
+    "local": _local,
     "transformers": _transformers,
     "vader": _lexicon,
 }
