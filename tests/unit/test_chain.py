@@ -244,6 +244,20 @@ def test_a_remembered_score_is_not_computed_again_and_another_models_is_never_gi
     assert "linear" not in memory.kept
 
 
+def test_a_new_version_of_a_model_is_never_given_what_the_old_one_said():
+    class Retrained(Model):
+        version = "1"
+
+    memory, model = Notebook(), Retrained("local")
+    chain = Chain([link(model, remembered=True)], memory)
+    chain.score(TEXTS)
+    again = chain.score(TEXTS)
+    assert (again.recalled, again.scores[TEXTS[0]].model) == (7, "local")
+    model.version = "2"
+    assert chain.score(TEXTS).recalled == 0
+    assert [*memory.kept] == ["local@1", "local@2"]
+
+
 def test_what_the_fast_model_said_under_overload_is_not_remembered(local: Model, linear: Model):
     memory = Notebook()
     Chain([link(local, remembered=True), link(linear)], memory).score([TEXTS[0]._replace(late=True)])

@@ -7,7 +7,7 @@ start for the one it uses, and needs the packages of no other.
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from barometer.errors import BarometerError, MissingError, SettingsError
 from barometer.scores import Score
@@ -52,6 +52,21 @@ class Analyzer(Protocol):
             UnscorableError: some texts have no score; the others' are in it. Any other error is blamed on the texts.
         """
         ...
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """An analyzer whose scores may change while its name does not."""
+
+    @property
+    def version(self) -> str:
+        """Another, whenever the same text may score otherwise."""
+        ...
+
+
+def identity(analyzer: Analyzer) -> str:
+    """Under which an analyzer's scores are remembered: its name, and its version if it has one."""
+    return f"{analyzer.name}@{analyzer.version}" if isinstance(analyzer, Versioned) else analyzer.name
 
 
 def reads(analyzer: Analyzer, language: str | None) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, Protocol
 
-from barometer.analyzers import Analyzer, UnscorableError
+from barometer.analyzers import Analyzer, UnscorableError, identity
 from barometer.analyzers.links import FAST, Link, Log
 from barometer.errors import UnavailableError
 from barometer.scores import UNSCORED, Score
@@ -57,7 +57,7 @@ class Memory(Protocol):
     """Scores that were given before."""
 
     def recall(self, model: str, texts: Sequence[str]) -> Mapping[str, Score]:
-        """Those that ``model`` gave some of these texts. Never raises."""
+        """Those that ``model`` (an ``identity``) gave some of these texts. Never raises."""
         ...
 
     def keep(self, model: str, scores: Mapping[str, Score]) -> None:
@@ -174,15 +174,15 @@ class _Walk:
             return
         remembers = self._memory if link.remembered else None
         if remembers:
-            recalled = remembers.recall(analyzer.name, self._left)
+            recalled = remembers.recall(identity(analyzer), self._left)
             self._recalled += len(recalled)
-            self._take(recalled, link)
+            self._take({text: replace(score, model=analyzer.name) for text, score in recalled.items()}, link)
         if not self._left:
             return
         before = self._scores.copy()
         self._score(link, analyzer, self._left)
         if remembers:
-            remembers.keep(analyzer.name, {text: it for text, it in self._scores.items() if text not in before})
+            remembers.keep(identity(analyzer), {text: it for text, it in self._scores.items() if text not in before})
 
     def _score(self, link: Link, analyzer: Analyzer, texts: Sequence[str]) -> None:
         """Score these or pass them on; of our own, look for the bad ones in halves (log2(n) calls more each, not n)."""
