@@ -5,6 +5,7 @@ from functools import cache
 from barometer.analyzers import Analyzer
 from barometer.analyzers.chain import Chain
 from barometer.analyzers.links import links_for
+from barometer.errors import SettingsError
 from barometer.observability import logger
 from barometer.settings import Settings
 from barometer.stores import redis
@@ -16,7 +17,8 @@ def chain_for(settings: Settings) -> Chain:
     """The chain that the settings ask for, with nothing loaded.
 
     Raises:
-        SettingsError: ``BAROMETER_MODEL`` is no analyzer's name, or is ``llm`` and none is configured.
+        SettingsError: ``BAROMETER_MODEL`` is no analyzer's name, or is ``llm`` and none is configured; or one is
+            configured, and no Redis to keep its budget.
     """
     told = settings.checkpoint_languages
     languages = None if told == "*" else frozenset(told.split(","))
@@ -34,14 +36,20 @@ def notes_for(settings: Settings) -> Notes | None:
 
 
 def _llm(settings: Settings) -> Analyzer | None:
-    """The language model that is configured; its packages are loaded only then."""
+    """The language model that is configured; its packages are loaded only then.
+
+    Raises:
+        SettingsError: it is, and there is no Redis to keep its budget.
+    """
     if not settings.llm_provider or not settings.llm_api_key.get_secret_value().strip():
         return None
     from barometer.analyzers.llm import LlmAnalyzer  # noqa: PLC0415 (see above)
-    from barometer.stores.spending import Spending  # noqa: PLC0415 (see above)
+    from barometer.stores.spending import Spending, metered  # noqa: PLC0415 (see above)
 
-    client = redis.connect(settings.redis_url.get_secret_value())
-    return LlmAnalyzer.from_settings(settings, Spending.from_settings(settings, client))
+    url = settings.redis_url.get_secret_value()
+    if not url:
+        raise SettingsError("BAROMETER_REDIS_URL: a language model needs a Redis that keeps its budget")
+    return LlmAnalyzer.from_settings(settings, Spending.from_settings(settings, redis.connect(url), metered))
 
 
 _ENGLISH = frozenset({"en"})

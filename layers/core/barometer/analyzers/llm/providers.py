@@ -88,6 +88,7 @@ class Provider(ABC):
         made: AbstractAsyncContextManager[Any] = getattr(import_module(self.package), self.client)(
             api_key=self._key.get_secret_value(), base_url=self._base_url, timeout=seconds, max_retries=0
         )
+        self._load(made)
         return made
 
     async def ask(self, client: Any, system: str, user: str, most_tokens: int, form: str) -> Reply:  # noqa: ANN401 (three SDKs' clients have no common type)
@@ -109,6 +110,10 @@ class Provider(ABC):
             raise AskError(f"not understood ({type(error).__name__})", status=200) from None
 
     @abstractmethod
+    def _load(self, client: Any) -> None:  # noqa: ANN401 (see ``ask``)
+        """Import what the SDK would else import in the middle of the first request."""
+
+    @abstractmethod
     async def _ask(self, client: Any, system: str, user: str, most_tokens: int, form: str) -> Reply:  # noqa: ANN401 (see ``ask``)
         ...
 
@@ -117,6 +122,9 @@ class _ChatCompletions(Provider):
     """The protocol that OpenAI and Groq share."""
 
     forms = ("strict", "schema", "object", "plain")
+
+    def _load(self, client: Any) -> None:  # noqa: ANN401 (see ``ask``)
+        _ = client.chat.completions
 
     async def _ask(self, client: Any, system: str, user: str, most_tokens: int, form: str) -> Reply:  # noqa: ANN401 (see ``ask``)
         completion = await client.chat.completions.create(
@@ -151,6 +159,9 @@ class Anthropic(Provider):
 
     package, client, base_url = "anthropic", "AsyncAnthropic", "https://api.anthropic.com"
     forms = ("schema", "plain")
+
+    def _load(self, client: Any) -> None:  # noqa: ANN401 (see ``ask``)
+        _ = client.messages
 
     async def _ask(self, client: Any, system: str, user: str, most_tokens: int, form: str) -> Reply:  # noqa: ANN401 (see ``ask``)
         config = {"output_config": {"format": {"type": "json_schema", "schema": SCHEMA}}} if form == "schema" else {}
