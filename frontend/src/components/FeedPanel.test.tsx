@@ -38,6 +38,33 @@ test("a post that was not scored is said not to be", () => {
   expect(screen.getByRole("article")).toHaveTextContent("Unscored");
 });
 
+const JOYFUL = {
+  label: "joy",
+  anger: 0,
+  disgust: 0,
+  fear: 0,
+  joy: 0.7,
+  neutral: 0.2,
+  sadness: 0,
+  surprise: 0.1,
+} as const;
+
+test("a post shows its emotion, and how sure of it which model was", () => {
+  draw(<FeedPanel />, showing(post({ emotion: JOYFUL, model: "barometer-en-1" })));
+  expect(screen.getByText("joy")).toHaveAttribute("title", "joy 70%, neutral 20%, surprise 10%");
+  expect(screen.getByRole("article")).toHaveTextContent("scored by barometer-en-1");
+});
+
+test("no emotion is not shown as one", () => {
+  draw(<FeedPanel />, showing(post({ emotion: { ...JOYFUL, label: "neutral", neutral: 0.9, joy: 0 } })));
+  expect(screen.queryByText("neutral")).toBeNull();
+});
+
+test("a post that no model scored names none", () => {
+  draw(<FeedPanel />, showing(post({ sentiment: null, model: null })));
+  expect(screen.getByRole("article")).not.toHaveTextContent("scored by");
+});
+
 test("markup in a post is text", () => {
   draw(<FeedPanel />, showing(post({ text: "<img src=x onerror=alert(1)>" })));
   expect(screen.getByText("<img src=x onerror=alert(1)>")).toBeInTheDocument();

@@ -1,7 +1,7 @@
 import { memo, type ReactNode } from "react";
 
-import type { Post } from "../api/types";
-import { formatScore } from "../lib/format";
+import { EMOTIONS, type Post, SENTIMENTS } from "../api/types";
+import { formatPercent, formatScore } from "../lib/format";
 import { Ago } from "./Ago";
 import { SENTIMENT_NAME, SentimentMark } from "./SentimentMark";
 
@@ -14,14 +14,14 @@ interface PostItemProps {
 
 /** One post. Drawn again only if it, or its place in the Tab order, is another. */
 export const PostItem = memo(function PostItem({ post, reachable, onTopic }: PostItemProps): ReactNode {
-  const { sentiment } = post;
+  const { sentiment, emotion } = post;
   const tabIndex = reachable ? 0 : -1;
   const label = sentiment?.label ?? null;
   return (
     <li>
       <article className={`post post--${label ?? "unscored"}`} data-post={post.id} tabIndex={tabIndex}>
         <p className="post__head">
-          <span className="post__sentiment">
+          <span className="post__sentiment" title={sentiment ? shares(SENTIMENTS, sentiment) : undefined}>
             <SentimentMark label={label} />
             {label === null ? "Unscored" : SENTIMENT_NAME[label]}
           </span>
@@ -30,7 +30,12 @@ export const PostItem = memo(function PostItem({ post, reachable, onTopic }: Pos
               {formatScore(sentiment.positive - sentiment.negative)}
             </span>
           )}
-          {post.emotion && <span className="post__emotion">{post.emotion.label}</span>}
+          {/* A post that shows none of the six says nothing here: beside the sentiment, "neutral" would be another. */}
+          {emotion && emotion.label !== "neutral" && (
+            <span className="post__emotion" title={shares(EMOTIONS, emotion)}>
+              {emotion.label}
+            </span>
+          )}
           <span className="post__when">
             {post.url === null ? (
               <span className="post__source">{post.source}</span>
@@ -55,7 +60,7 @@ export const PostItem = memo(function PostItem({ post, reachable, onTopic }: Pos
         <p className="post__text" lang={post.lang ?? undefined} dir="auto">
           {post.text}
         </p>
-        {(post.topics.length > 0 || post.author !== null) && (
+        {(post.topics.length > 0 || post.author !== null || post.model !== null) && (
           <p className="post__foot">
             {post.author !== null && <span className="post__author">{post.author}</span>}
             {post.topics.map((name) => (
@@ -70,9 +75,19 @@ export const PostItem = memo(function PostItem({ post, reachable, onTopic }: Pos
                 {name}
               </button>
             ))}
+            {post.model !== null && <span className="post__model">scored by {post.model}</span>}
           </p>
         )}
       </article>
     </li>
   );
 });
+
+/** The shares that a person would see, largest first, as a tooltip. */
+function shares<L extends string>(labels: readonly L[], told: Readonly<Record<L, number>>): string {
+  return labels
+    .filter((label) => told[label] >= 0.01)
+    .sort((one, other) => told[other] - told[one])
+    .map((label) => `${label} ${formatPercent(told[label])}`)
+    .join(", ");
+}
