@@ -48,7 +48,7 @@ def fit(
     network.to(device).train()
     average: Network = deepcopy(network).requires_grad_(False)
     optimizer = torch.optim.AdamW(_groups(network, schedule), weight_decay=0.01, fused=True)
-    steps = schedule.epochs * math.ceil(len(ids) / len(of_epoch(ids, 0, 0)[0]))
+    steps = schedule.epochs * len(of_epoch(ids, schedule.seed, 0))
     rates = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step / steps, schedule.warm_up))
     progress = path.with_suffix(".part")
     done = _resume(progress, network, average, optimizer, rates)
