@@ -99,7 +99,7 @@ def test_processes_that_ask_at_once_do_not_pass_the_limit_together(redis_url: st
         assert process.stdout.readline() == "ready\n"
 
     def finish(process: subprocess.Popen[str]) -> int:
-        return int(process.communicate("go\n", timeout=60)[0])
+        return int(process.communicate("go\n", timeout=200)[0])
 
     with ThreadPoolExecutor(2) as threads:
         got = list(threads.map(finish, processes))
