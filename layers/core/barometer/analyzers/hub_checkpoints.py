@@ -81,7 +81,7 @@ class Checkpoint:
 
     def _downloaded(self) -> Path:
         from huggingface_hub import errors, snapshot_download  # noqa: PLC0415 (its package is in the extra `hub` alone)
-        from huggingface_hub.utils import disable_progress_bars  # noqa: PLC0415 (the same)
+        from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415 (the same)
 
         disable_progress_bars()
         revision = self.revision or _PINNED.get(self.source)
