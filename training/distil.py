@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from training.batches import Targets, ids_of
 from training.corpus import Example, learn_from
-from training.fit import fit
+from training.fit import Objective, fit
 from training.measure import logits_of
 from training.network import Network, Shape, pretrained
 from training.objectives import Distilled, Gold
@@ -63,12 +63,24 @@ class Run:
         return loaded
 
     def student(self, seed: int) -> Network:
-        """The first teacher's lower layers, held to what the teachers say."""
+        """The first teacher's lower layers, held to what all say; without one, MiniLM's, held to the labels."""
         network = Network(self.recipe.student_shape)
-        network.take_from(self.teacher(self.recipe.teachers[0]), layers=self.recipe.kept)
-        objective = Distilled(torch.from_numpy(self.soft).to(self.device), self.gold)
+        objective: Objective = self.gold
+        if self.recipe.teachers:
+            network.take_from(self.teacher(self.recipe.teachers[0]), layers=self.recipe.kept)
+            objective = Distilled(torch.from_numpy(self.soft).to(self.device), self.gold)
+        else:
+            network.take_from(pretrained(Shape()), layers=self.recipe.kept)
         schedule = self.recipe.student_schedule(seed)
         return fit(network, self.ids, objective, schedule, self._path("student", seed), device=self.device)
+
+    def blend(self, seeds: Sequence[int]) -> Network:
+        """The mean of some students' weights: they began alike, so what lies between them is a student too."""
+        states = [self.student(seed).state_dict() for seed in seeds]
+        network = Network(self.recipe.student_shape)
+        network.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]})
+        network.to(self.device)
+        return network
 
     def logits_of(self, network: Network, examples: Sequence[Example]) -> NDArray[np.float32]:
         """What a network says of other rows, ``(rows, 10)``."""

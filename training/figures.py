@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from barometer.analyzers import Analyzer, analyzer
+from barometer.analyzers import Analyzer
+from barometer.analyzers.lexicon import LexiconAnalyzer
 from barometer.evaluation import Evaluation
 from barometer.scores import SCALE
+from infra.evaluation.textblob import TextBlobAnalyzer
 from training.bias import probe
 from training.calibrate import Calibration, applied, calibrate, figure
 from training.corpus import validate_on
 from training.distil import Run
 from training.measure import TASKS, measured, measured_by
+from training.network import Network
 
 Logits = NDArray[np.float32]
 
@@ -34,17 +37,16 @@ class Validation:
         """Calibrated logits against the labels, task by task."""
         return {task: measured(rows, applied(logits[task], heads), task) for task, rows in self.examples.items()}
 
-    def logits(self, run: Run, role: str, seeds: Sequence[int]) -> dict[str, Logits]:
+    def logits(self, run: Run, networks: Sequence[Network]) -> dict[str, Logits]:
         """The mean logits of some networks of a run on each task's rows."""
-        networks = [getattr(run, role)(seed) for seed in seeds]
         return {
             task: np.mean([run.logits_of(network, rows) for network in networks], 0)
             for task, rows in self.examples.items()
         }
 
-    def of_networks(self, run: Run, role: str, seeds: Sequence[int]) -> dict[str, Any]:
-        """Their figures, calibrated as they would be shipped."""
-        logits = self.logits(run, role, seeds)
+    def of_networks(self, run: Run, *networks: Network) -> dict[str, Any]:
+        """Their figures together, calibrated as they would be shipped."""
+        logits = self.logits(run, networks)
         return summary(self.evaluations(logits, self.calibrated(logits)))
 
     def of_analyzer(self, judge: Analyzer) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def worth(figures: dict[str, Any]) -> float:
 
 def baselines(validation: Validation) -> dict[str, Any]:
     """What is there without training."""
-    return {name: validation.of_analyzer(analyzer(name)) for name in ("vader", "textblob")}
+    return {judge.name: validation.of_analyzer(judge) for judge in (LexiconAnalyzer(), TextBlobAnalyzer())}
 
 
 def gaps(judge: Analyzer) -> list[dict[str, Any]]:
