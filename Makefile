@@ -4,11 +4,12 @@ BIN := .venv/bin
 PYTHON ?= python3
 UP ?=
 TESTS ?= tests
+DATA ?= ../shared/data
 WORKERS ?= 2
 NODE := ../scripts/with-node
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check e2e bench setup format openapi clean
+.PHONY: help up down test check e2e bench train setup format openapi clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +41,10 @@ check: setup ## every gate that needs no running: lint, format, types, imports, 
 
 bench: setup ## posts a second through the whole stack, and where the time goes
 	@$(BIN)/python -m tests.bench.pipeline
+
+train: setup .venv/.torch ## make layers/model from labelled files: DATA=folder, TRAIN="--device cuda" for options
+	@scripts/torch --required
+	@$(BIN)/python -m training --data $(DATA) $(TRAIN)
 
 format: setup ## write every file as the gates want it
 	$(BIN)/ruff check --fix .

@@ -125,7 +125,7 @@ def shuffled(examples: Sequence[Example], seed: int) -> list[Example]:
 def _examples(folder: Path, source: Source) -> Iterator[Example]:
     path = folder / source.file
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except OSError as error:
         reason = f"{error.strerror}; training needs every file that the model card lists"
         raise InvalidInputError(str(path), reason) from error
