@@ -6,6 +6,7 @@ import { EmotionsPanel } from "./components/EmotionsPanel";
 import { FeedPanel } from "./components/FeedPanel";
 import { GaugePanel } from "./components/GaugePanel";
 import { Header } from "./components/Header";
+import { ModelPanel } from "./components/ModelPanel";
 import { CommonProblem } from "./components/Panel";
 import { SharePanel } from "./components/SharePanel";
 import { SignIn } from "./components/SignIn";
@@ -53,6 +54,7 @@ export function App({ offeredKey }: { readonly offeredKey: string | null }): Rea
             <TrendPanel />
             <EmotionsPanel />
             <AlertsPanel />
+            <ModelPanel />
           </div>
           <FeedPanel />
         </div>

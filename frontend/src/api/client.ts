@@ -6,7 +6,7 @@ import createClient, { type Client } from "openapi-fetch";
 
 import { GARBLED, type Problem, problemOf, TOO_SLOW, UNREACHABLE } from "./problem";
 import type { paths } from "./schema";
-import type { Alert, Post, Summary, Topic, Trend } from "./types";
+import type { Alert, Pipeline, Post, Summary, Topic, Trend } from "./types";
 
 export const REQUEST_TIMEOUT_MS = 10_000;
 
@@ -29,6 +29,7 @@ export interface Api {
   posts(scope: Scope, limit: number, signal: AbortSignal): Promise<Answer<Post[]>>;
   topics(signal: AbortSignal): Promise<Answer<Topic[]>>;
   alerts(limit: number, signal: AbortSignal): Promise<Answer<Alert[]>>;
+  pipeline(signal: AbortSignal): Promise<Answer<Pipeline>>;
   acknowledge(id: string): Promise<Answer<Alert>>;
   signIn(key: string): Promise<Answer<null>>;
   signOut(): Promise<Answer<null>>;
@@ -69,6 +70,7 @@ export function createApi(
     topics: (signal) => answer(http.GET("/api/topics", { signal }), (page) => page.items),
     alerts: (limit, signal) =>
       answer(http.GET("/api/alerts", { params: { query: { limit } }, signal }), (page) => page.items),
+    pipeline: (signal) => answer(http.GET("/api/pipeline", { signal })),
     acknowledge: (id) => answer(http.POST("/api/alerts/{id}/acknowledge", { params: { path: { id } } })),
     signIn: (key) => answer(http.POST("/api/session", { body: { key } }), () => null),
     signOut: () => answer(http.DELETE("/api/session"), () => null),

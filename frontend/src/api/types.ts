@@ -9,6 +9,7 @@ export type Trend = Schemas["Trend"];
 export type TrendPoint = Schemas["TrendPoint"];
 export type Topic = Schemas["Topic"];
 export type Alert = Schemas["Alert"];
+export type Pipeline = Schemas["Pipeline"];
 
 export const SENTIMENTS = ["positive", "neutral", "negative"] as const;
 export type SentimentLabel = (typeof SENTIMENTS)[number];

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import type { Answer, Api, Scope } from "../api/client";
 import type { Summary } from "../api/types";
-import { FakeWire, fakeApi, ok, point, post, refused, summary, trend } from "../test/make";
+import { FakeWire, fakeApi, ok, pipeline, point, post, refused, summary, trend } from "../test/make";
 import { Dashboard, POLL_MS, TIDY_MS } from "./dashboard";
 import { reduce } from "./reducer";
 import { WINDOW } from "./selection";
@@ -70,6 +70,7 @@ test("a browser with a session is let in; one without is asked for a key, and no
     posts: async () => refused(401),
     topics: async () => refused(401),
     alerts: async () => refused(401),
+    pipeline: async () => refused(401),
   });
   await dashboard.start(null);
   await settle();
@@ -116,7 +117,13 @@ test("when nothing answers it says Offline, and Polling once something does", as
   let up = true;
   const often = async (): Promise<Answer<never[]>> => (up ? ok([]) : refused(0));
   asked.mockImplementation(async () => (up ? ok(summary()) : refused(0)));
-  begin({ trend: async () => (up ? ok(trend()) : refused(0)), posts: often, topics: often, alerts: often });
+  begin({
+    trend: async () => (up ? ok(trend()) : refused(0)),
+    pipeline: async () => (up ? ok(pipeline()) : refused(0)),
+    posts: often,
+    topics: often,
+    alerts: often,
+  });
   await dashboard.start(null);
   await settle();
   wires[0]?.breaks();

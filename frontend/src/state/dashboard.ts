@@ -163,6 +163,7 @@ export class Dashboard {
         return [
           this.tell(api.topics(signal), signal, (answer) => ({ type: "topics", answer })),
           this.tell(api.alerts(MOST_ALERTS, signal), signal, (answer) => ({ type: "alerts", answer })),
+          this.tell(api.pipeline(signal), signal, (answer) => ({ type: "pipeline", answer })),
         ];
     }
   }

@@ -36,6 +36,8 @@ export function reduce(state: State, action: Action): State {
       return { ...heard(state, action.answer), topics: take(state.topics, action.answer) };
     case "alerts":
       return { ...heard(state, action.answer), alerts: sorted(take(state.alerts, action.answer)) };
+    case "pipeline":
+      return { ...heard(state, action.answer), pipeline: take(state.pipeline, action.answer) };
     case "posts":
       return takePosts(state, action.answer);
     case "posts-frame": {

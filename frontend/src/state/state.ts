@@ -1,7 +1,7 @@
 /** Everything the page knows, as one value that only `reduce` makes anew. */
 import type { Answer } from "../api/client";
 import type { Problem } from "../api/problem";
-import type { Alert, Post, Summary, Topic, Trend } from "../api/types";
+import type { Alert, Pipeline, Post, Summary, Topic, Trend } from "../api/types";
 import type { AlertChange, Metrics, Posts } from "../live/frames";
 import { EMPTY_FEED, type Feed } from "./feed";
 import { DEFAULT_SELECTION, type Selection } from "./selection";
@@ -29,6 +29,7 @@ export interface State {
   readonly trend: Loaded<Trend>;
   readonly topics: Loaded<readonly Topic[]>;
   readonly alerts: Loaded<readonly Alert[]>;
+  readonly pipeline: Loaded<Pipeline>;
   readonly acknowledging: Readonly<Record<string, true>>;
   readonly feed: Feed;
   readonly feedLoaded: Loaded<true>;
@@ -48,6 +49,7 @@ export const INITIAL: State = {
   trend: NOTHING,
   topics: NOTHING,
   alerts: NOTHING,
+  pipeline: NOTHING,
   acknowledging: {},
   feed: EMPTY_FEED,
   feedLoaded: NOTHING,
@@ -64,6 +66,7 @@ export type Action =
   | { readonly type: "trend"; readonly answer: Answer<Trend> }
   | { readonly type: "topics"; readonly answer: Answer<readonly Topic[]> }
   | { readonly type: "alerts"; readonly answer: Answer<readonly Alert[]> }
+  | { readonly type: "pipeline"; readonly answer: Answer<Pipeline> }
   | { readonly type: "posts"; readonly answer: Answer<readonly Post[]> }
   | { readonly type: "posts-frame"; readonly frame: Posts; readonly at: number }
   | { readonly type: "metrics-frame"; readonly frame: Metrics }

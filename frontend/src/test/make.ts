@@ -1,6 +1,6 @@
 /** Makes what the API sends, whole and valid; a test says only what matters to it. */
 import type { Answer, Api } from "../api/client";
-import type { Alert, Post, Summary, Topic, Trend, TrendPoint } from "../api/types";
+import type { Alert, Pipeline, Post, Summary, Topic, Trend, TrendPoint } from "../api/types";
 import type { Wire } from "../live/socket";
 
 export const AT = Date.parse("2026-03-01T12:00:30Z");
@@ -91,6 +91,23 @@ export function alert(change: Partial<Alert> = {}): Alert {
   };
 }
 
+export function pipeline(change: Partial<Pipeline> = {}): Pipeline {
+  return {
+    accepted: 0,
+    stored: 0,
+    duplicates: 0,
+    rejected: 0,
+    dead: 0,
+    in_flight: 0,
+    balanced: true,
+    streams: {},
+    pipes: [],
+    model: null,
+    scored_by: [],
+    ...change,
+  };
+}
+
 export function topic(name: string): Topic {
   const at = new Date(AT).toISOString();
   return { name, query: name, created_at: at, updated_at: at };
@@ -112,6 +129,7 @@ export function fakeApi(change: Partial<Api> = {}): Api {
     posts: async () => ok([]),
     topics: async () => ok([]),
     alerts: async () => ok([]),
+    pipeline: async () => ok(pipeline()),
     acknowledge: async (id) => ok(alert({ id, acknowledged_at: new Date(AT).toISOString() })),
     signIn: async () => ok(null),
     signOut: async () => ok(null),
