@@ -82,6 +82,7 @@ def test_without_a_redis_nothing_is_noted_and_nothing_fails():
 @pytest.fixture
 def infer(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("BAROMETER_REDIS_URL", redis_url)
+    monkeypatch.setenv("BAROMETER_MODEL", "vader")
     app.chain.cache_clear()
     yield app.handler
     app.chain.cache_clear()
