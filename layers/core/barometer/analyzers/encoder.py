@@ -26,8 +26,9 @@ from barometer.analyzers.preparation import prepare
 from barometer.errors import MissingError
 from barometer.scores import EMOTIONS, SENTIMENTS, Score
 
-# Texts in one run of the model: more is no faster, and takes more memory.
-_AT_ONCE: Final = 32
+# Of one run of the model. More is no faster, and every token takes some 37 KB meanwhile.
+_TEXTS_AT_ONCE: Final = 32
+_TOKENS_AT_ONCE: Final = 1_024
 # Lambda gives one processor for so much memory, two for twice as much.
 _MEGABYTES_A_VCPU: Final = 1_769
 
@@ -69,15 +70,24 @@ class EncoderAnalyzer:
     def logits(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """What the network says of texts as they were posted, before calibration: ``(texts, LABELS)``."""
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch_fast([prepare(text) for text in texts])]
-        # Longest first: the pieces at the end, which keep not every thread busy, are the short ones.
-        rows = sorted(range(len(ids)), key=lambda row: -len(ids[row]))
-        size = min(_AT_ONCE, max(1, ceil(len(rows) / self._threads)))
-        pieces = [rows[start : start + size] for start in range(0, len(rows), size)]
+        pieces = self._pieces([len(text) for text in ids])
         logits = np.zeros((len(ids), LABELS), np.float32)
         run = self._pool.map if self._threads > 1 and len(pieces) > 1 else map
         for piece, said in zip(pieces, run(lambda piece: self._run([ids[row] for row in piece]), pieces), strict=True):
             logits[piece] = said
         return logits
+
+    def _pieces(self, lengths: Sequence[int]) -> list[list[int]]:
+        """The rows of each run, longest first: those at the end, which keep not every thread busy, are short."""
+        rows = sorted(range(len(lengths)), key=lambda row: -lengths[row])
+        share = max(1, ceil(len(rows) / self._threads))
+        pieces: list[list[int]] = []
+        start = 0
+        while start < len(rows):
+            most = max(1, _TOKENS_AT_ONCE // lengths[rows[start]])
+            pieces.append(rows[start : start + min(_TEXTS_AT_ONCE, most, share)])
+            start += len(pieces[-1])
+        return pieces
 
     def _run(self, ids: Sequence[Sequence[int]]) -> NDArray[np.float32]:
         """One run: texts side by side, each filled up to the longest, which is the first."""
