@@ -9,10 +9,10 @@ WORKERS ?= 2
 NODE := ../scripts/with-node
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check e2e bench train setup format openapi clean
+.PHONY: help up down test check e2e bench bench-model train setup format openapi clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## start Barometer on this machine and print its address (UP="--port 9000 --detach" for options)
 	@$(BIN)/barometer up $(UP)
@@ -45,6 +45,9 @@ bench: setup ## posts a second through the whole stack, and where the time goes
 train: setup .venv/.torch ## make layers/model from labelled files: DATA=folder, TRAIN="--device cuda" for options
 	@scripts/torch --required
 	@$(BIN)/python -m training --data $(DATA) $(TRAIN)
+
+bench-model: setup .venv/.torch ## posts a second of the model, beside the pair that it stands in for
+	@$(BIN)/python -m tests.bench.model
 
 format: setup ## write every file as the gates want it
 	$(BIN)/ruff check --fix .
