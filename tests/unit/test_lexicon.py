@@ -98,5 +98,5 @@ def test_an_analyzer_is_loaded_once():
 
 
 def test_an_unknown_model_is_refused_by_the_name_of_its_variable():
-    with pytest.raises(SettingsError, match="BAROMETER_MODEL: there is no analyzer 'oracle'; there is: .*vader"):
+    with pytest.raises(SettingsError, match=r"BAROMETER_MODEL: there is no analyzer 'oracle'; there is: .*vader"):
         analyzer("oracle")
