@@ -54,8 +54,6 @@ def make(data: Path, out: Path, model: Path, device: str, recipe: Recipe | None 
         **baselines(validation),
     }
     figures["spread"] = spread(figures["students"])
-    students[card.BLEND] = run.blend(recipe.students)
-    figures["students"][card.BLEND] = validation.of_networks(run, students[card.BLEND])
     best = max(students, key=lambda name: worth(figures["students"][name]))
     heads = validation.calibrated(validation.logits(run, [students[best]]))
     texts = [example.text for example in run.examples]

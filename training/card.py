@@ -8,7 +8,6 @@ from barometer.analyzers.encoder import EncoderAnalyzer
 from barometer.analyzers.linear import LinearAnalyzer
 from training.corpus import SOURCES, VALIDATION
 
-BLEND: Final = "mean weights of the seeds"
 _TEMPLATE: Final = Path(__file__).with_name("card.md")
 
 

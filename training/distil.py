@@ -74,14 +74,6 @@ class Run:
         schedule = self.recipe.student_schedule(seed)
         return fit(network, self.ids, objective, schedule, self._path("student", seed), device=self.device)
 
-    def blend(self, seeds: Sequence[int]) -> Network:
-        """The mean of some students' weights: they began alike, so what lies between them is a student too."""
-        states = [self.student(seed).state_dict() for seed in seeds]
-        network = Network(self.recipe.student_shape)
-        network.load_state_dict({name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]})
-        network.to(self.device)
-        return network
-
     def logits_of(self, network: Network, examples: Sequence[Example]) -> NDArray[np.float32]:
         """What a network says of other rows, ``(rows, 10)``."""
         said: NDArray[np.float32] = logits_of(network, ids_of(examples), self.device)

@@ -13,7 +13,7 @@ class Recipe:
 
     Attributes:
         teachers: one seed a teacher; the students learn from the mean of their logits. Without one, from the labels.
-        students: one seed a student; the best on the validation files of these and their mean weights is shipped.
+        students: one seed a student; the best on the validation files is shipped, the others tell the spread.
         kept: which of the teachers' layers a student begins with, lowest first.
         sentiment_power, emotion_power: how far rare classes are lifted (``objectives.Gold``).
         permissive_only: learn from the files alone whose licence lets anyone use what is made from them.
