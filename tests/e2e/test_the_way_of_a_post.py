@@ -24,7 +24,8 @@ def test_a_post_that_is_accepted_is_soon_stored_and_scored(stack: Stack, source:
 
     assert post["sentiment"]["label"] == "positive"
     assert post["lang"] == "en"
-    assert post["model"] == "vader"
+    assert post["model"] == "barometer-en-1"
+    assert post["emotion"]["label"] == "joy"
     assert stack.get(f"/api/posts/{post['id']}") == post
     summary = stack.get("/api/summary", source=source, window="1h")
     assert (summary["posts"], summary["sentiment"]["positive"]) == (1, 1)

@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     pipes_parameter: str = Field(default="/barometer/pipes", description="SSM parameter of streams and pipes")
     retention_days: int = Field(default=30, ge=1, le=3650, description="how long posts and rollups are kept")
     default_language: Language = Field(default="en", description="language of a text too short to tell")
-    model: str = Field(default="vader", description="which Analyzer scores the posts")
+    model: str = Field(default="local", description="which analyzer scores the posts first")
     overload_after_seconds: int = Field(
         default=0, ge=0, description="age from which a waiting post is scored by the linear model; 0 for never"
     )
