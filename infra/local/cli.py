@@ -35,14 +35,19 @@ def up(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port of the front door; 0: any free one.")] = 8000,
     home: HomeOption = DEFAULT_HOME,
     feed: Annotated[str, typer.Option(metavar="simulate|none", help="The feed to run.")] = "simulate",
+    pollers: Annotated[int, typer.Option(min=1, max=16, help="How many pollers share the work.")] = 1,
+    template: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="What to deploy.", show_default="template.yaml")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Start Barometer on this machine; print the address with a sign-in key when it is ready."""
     from infra.local.report import JsonReport, Report
+    from infra.local.template import TEMPLATE
     from infra.local.up import Options
     from infra.local.up import up as run
 
-    options = Options(Home.at(home), port, feed)
+    options = Options(Home.at(home), port, feed, (template or TEMPLATE).resolve(), pollers)
     report = JsonReport() if as_json else Report()
     if detach:
         from infra.local.detach import detached

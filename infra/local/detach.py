@@ -33,7 +33,8 @@ def detached(options: Options, report: Report) -> None:
         process = subprocess.Popen(  # noqa: S603 (ourselves)
             [
                 sys.executable, "-m", "infra.local.cli", "up",
-                "--home", str(home.root), "--port", str(options.port), "--feed", options.feed, "--json",
+                "--home", str(home.root), "--port", str(options.port), "--feed", options.feed,
+                "--pollers", str(options.pollers), "--template", str(options.template), "--json",
             ],
             # With --json its lines go to stderr and the sign-in key to stdout: that one is for no log.
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=output, start_new_session=True,

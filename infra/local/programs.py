@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import psutil
 import psycopg
@@ -24,8 +25,6 @@ from infra.local.program import REPOSITORY, NotReadyError, Program
 from infra.local.services import Service
 from infra.local.state import Ports
 
-# Names in the order of starting; stopping goes backwards: whoever feeds stops before whoever is fed.
-ORDER = ("postgres", "redis", "cloud", "runner", "front-door", "poller", "feed")
 # Those that run beside the rest for as long as it runs; the others are commands (barometer feed, barometer replay).
 FEEDS = ("simulate", "none")
 HOST = "127.0.0.1"
@@ -67,6 +66,16 @@ class Place:
     def url(self) -> str:
         """The front door."""
         return f"http://{HOST}:{self.ports.front_door}"
+
+
+def poller_names(count: int) -> list[str]:
+    """What so many pollers are called: ``poller``, ``poller-2`` and so on."""
+    return ["poller", *(f"poller-{number}" for number in range(2, count + 1))]
+
+
+def order(poller_count: int) -> list[str]:
+    """Names in the order of starting; stopping goes backwards: whoever feeds stops before whoever is fed."""
+    return ["postgres", "redis", "cloud", "runner", "front-door", *poller_names(poller_count), "feed"]
 
 
 def store(service: Service, home: Home) -> Program:
@@ -139,14 +148,20 @@ def front_door(place: Place, public_origin: str, http_api: str, socket_api: str)
     return _python("front-door", "infra.local.front_door", place, _listens(place.ports.front_door), settings)
 
 
-def poller(place: Place) -> Program:
-    """What moves records from streams to functions."""
-    settings = {
-        "BAROMETER_LAMBDA_ENDPOINT": place.runner_url,
-        "BAROMETER_METRICS_PORT": str(place.ports.poller_metrics),
-    }
-    # It drains for 25 s at most when it is told to stop.
-    return _python("poller", "infra.poller", place, _listens(place.ports.poller_metrics), settings, stop_seconds=30)
+def pollers(place: Place) -> list[Program]:
+    """What moves records from streams to functions: as many as there are ports for their metrics."""
+    return [
+        _python(
+            name,
+            "infra.poller",
+            place,
+            _listens(port),
+            {"BAROMETER_LAMBDA_ENDPOINT": place.runner_url, "BAROMETER_METRICS_PORT": str(port)},
+            # It drains for 25 s at most when it is told to stop.
+            stop_seconds=30,
+        )
+        for name, port in zip(poller_names(len(place.ports.poller_metrics)), place.ports.poller_metrics, strict=True)
+    ]
 
 
 def feed(place: Place, name: str) -> Program:
@@ -158,7 +173,7 @@ def feed(place: Place, name: str) -> Program:
     return _python("feed", "infra.feeds", place, at_once, {"BAROMETER_FEED": name})
 
 
-def free_ports(front_door: int, last: Ports | None) -> Ports:
+def free_ports(front_door: int, last: Ports | None, poller_count: int = 1) -> Ports:
     """Ports to use: ``front_door`` (0: any) and others that are free now, those of the last time where possible.
 
     The same ports again leave the deployment as it was, which saves its update.
@@ -179,7 +194,10 @@ def free_ports(front_door: int, last: Ports | None) -> Ports:
         front_door=front_door or choose(last.front_door if last else None),
         cloud=choose(last.cloud if last else None),
         runner=choose(last.runner if last else None),
-        poller_metrics=choose(last.poller_metrics if last else None),
+        poller_metrics=tuple(
+            choose(remembered)
+            for remembered, _ in zip_longest(last.poller_metrics[:poller_count] if last else (), range(poller_count))
+        ),
     )
 
 

@@ -53,14 +53,17 @@ class ProcessRecord(BaseModel):
 
 
 class Ports(BaseModel):
-    """Loopback ports; the same ones are taken again at the next start, where they are free."""
+    """Loopback ports; the same ones are taken again at the next start, where they are free.
+
+    ``poller_metrics`` has one for each poller.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     front_door: int
     cloud: int
     runner: int
-    poller_metrics: int
+    poller_metrics: tuple[int, ...]
 
 
 class State(BaseModel):

@@ -16,7 +16,6 @@ import psycopg
 
 from barometer.errors import BarometerError
 from barometer.settings import Settings, load
-from infra.feeds.settings import FeedSettings
 from infra.local import programs
 from infra.local.admin import admin_key
 from infra.local.given import postgres_version, redis_version
@@ -28,6 +27,7 @@ from infra.local.program import Program
 from infra.local.programs import Place
 from infra.local.report import Report
 from infra.local.services import Service, postgres_service, redis_service
+from infra.local.settings import UpSettings
 from infra.local.starters import give_topics
 from infra.local.state import ProcessRecord, State, read_state, this_process, write_state
 from infra.local.supervisor import Supervisor
@@ -46,12 +46,14 @@ class Options:
         port: of the front door; 0 takes any.
         feed: which feed to run; ``none`` runs none.
         template: what to deploy.
+        pollers: how many pollers share the work.
     """
 
     home: Home
     port: int = 8000
     feed: str = "simulate"
     template: Path = TEMPLATE
+    pollers: int = 1
 
 
 def up(options: Options, report: Report) -> None:
@@ -81,7 +83,9 @@ class _Up:
         self._home = options.home
         self._report = report
         self._state = read_state(options.home)
-        self._supervisor = Supervisor(options.home, programs.ORDER, say=report.say, changed=self._processes_changed)
+        self._supervisor = Supervisor(
+            options.home, programs.order(options.pollers), say=report.say, changed=self._processes_changed
+        )
 
     async def run(self) -> None:
         work = asyncio.create_task(self._work())
@@ -120,13 +124,13 @@ class _Up:
 
     async def _start(self) -> tuple[Place, str]:
         # Every setting of every process, so that a wrong one is told now and not by a log.
-        settings = load(FeedSettings)
+        settings = load(UpSettings)
         if self._options.feed not in programs.FEEDS:
             raise BarometerError(f"there is no feed {self._options.feed!r}: choose {' or '.join(programs.FEEDS)}")
         template = read_template(self._options.template)
         if ended := await asyncio.to_thread(end_leftovers, self._home, self._state):
             self._report.say(f"ended what an earlier run left behind: {', '.join(ended)}")
-        ports = programs.free_ports(self._options.port, self._state.ports)
+        ports = programs.free_ports(self._options.port, self._state.ports, self._options.pollers)
         url = f"http://{programs.HOST}:{ports.front_door}"
         self._state = State(phase="starting", url=url, supervisor=this_process(), ports=ports)
         self._remember()
@@ -152,7 +156,7 @@ class _Up:
             group.create_task(self._pipeline(place))
         return place, key
 
-    async def _stores(self, settings: Settings) -> dict[str, Service]:
+    async def _stores(self, settings: UpSettings) -> dict[str, Service]:
         """The stores that are ours to run: those that no variable names; those that one names must answer."""
         stores = {}
         if url := settings.database_url.get_secret_value():
@@ -163,7 +167,7 @@ class _Up:
             # The first time this makes a database; not in this thread, so that Ctrl-C is heard.
             stores["postgres"] = await asyncio.to_thread(postgres_service, self._home.postgres)
         if not settings.redis_url.get_secret_value():
-            stores["redis"] = redis_service(self._home.redis)
+            stores["redis"] = redis_service(self._home.redis, fsync=settings.redis_fsync)
         return stores
 
     async def _program(self, program: Program) -> None:
@@ -221,7 +225,9 @@ class _Up:
             await wake(place.runner_url, [f"{STACK}-{step}" for step in programs.PIPELINE])
             notes.append(f"{len(programs.PIPELINE)} answered")
         # Only now, so that it finds them started.
-        await self._program(programs.poller(place))
+        async with asyncio.TaskGroup() as group:
+            for poller in programs.pollers(place):
+                group.create_task(self._program(poller))
         if self._options.feed != "none":
             await self._program(programs.feed(place, self._options.feed))
 

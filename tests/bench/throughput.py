@@ -95,7 +95,7 @@ async def _pipes(home: Home) -> Counter[tuple[str, str]]:
     if ports is None:
         raise RuntimeError(f"{home.root} is not running")
     async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
-        text = (await client.get(f"http://127.0.0.1:{ports.poller_metrics}/metrics")).text
+        text = (await client.get(f"http://127.0.0.1:{ports.poller_metrics[0]}/metrics")).text
     wanted = {
         "barometer_poller_invoke_seconds_count": "calls",
         "barometer_poller_invoke_seconds_sum": "seconds",

@@ -263,6 +263,24 @@ def test_the_ports_of_the_last_time_are_taken_again_where_they_are_free() -> Non
     assert len(set(second.model_dump().values())) == len(Ports.model_fields)
 
 
+def test_each_poller_has_a_name_and_a_port_of_its_own_which_it_keeps() -> None:
+    first = programs.free_ports(0, None, 3)
+    fewer, more = programs.free_ports(0, first, 2), programs.free_ports(0, first, 4)
+
+    assert len(set(first.poller_metrics)) == 3
+    assert fewer.poller_metrics == first.poller_metrics[:2]
+    assert more.poller_metrics[:3] == first.poller_metrics
+    assert programs.poller_names(3) == ["poller", "poller-2", "poller-3"]
+    assert programs.order(2)[-3:] == ["poller", "poller-2", "feed"]
+
+
+def test_the_own_redis_syncs_as_it_is_told(home: Home) -> None:
+    answer = barometer("up", "--home", str(home.root), "--port", "0", BAROMETER_REDIS_FSYNC="sometimes")
+
+    assert answer.returncode == 1
+    assert "BAROMETER_REDIS_FSYNC: Input should be 'everysec' or 'always'" in answer.stderr
+
+
 def test_the_sign_in_key_is_made_once_and_again_when_it_was_revoked(home: Home, postgres_url: str) -> None:
     home.prepare()
     first = admin_key(home, postgres_url)
@@ -298,7 +316,7 @@ def test_a_child_sees_no_credentials_and_no_proxy_on_this_machine(home: Home, mo
     monkeypatch.setenv("NO_PROXY", "example.com")
     place = programs.Place(home, programs.free_ports(0, None), "postgresql:///", "unix:///")
 
-    environment = programs.poller(place).environment
+    environment = programs.pollers(place)[0].environment
 
     assert "AWS_PROFILE" not in environment
     assert environment["AWS_SECRET_ACCESS_KEY"] == "test"
