@@ -68,6 +68,17 @@ def test_no_post_is_ever_trimmed_or_dropped() -> None:
             assert pipe.destination_config.on_failure is not None
 
 
+def test_a_post_has_a_week_to_come_to_its_end() -> None:
+    """After days without power or function, what waited must not die of age: a week is the most that AWS allows."""
+    deployment = Deployment.model_validate_json(pipes())
+
+    assert {pipe.name: pipe.maximum_record_age_s for pipe in deployment.pipes if pipe.keeps_books} == {
+        "ingest": 604_800,
+        "infer": 604_800,
+        "aggregate": 604_800,
+    }
+
+
 def test_the_pipes_parameter_fits_a_standard_one_with_room_for_longer_names() -> None:
     assert len(pipes().encode()) < STANDARD_PARAMETER_BYTES * 3 // 4
 
