@@ -30,7 +30,7 @@ def scores(function_name: str, texts: Sequence[str], language: str) -> list[Scor
         UnavailableError: the function is throttled, away or too slow, or failed.
     """
     try:
-        answer = orjson.loads(functions().call(function_name, _event(texts, language)))
+        answer = orjson.loads(functions().call(function_name, _event(texts, language)).payload)
     except ThrottledError as error:
         raise UnavailableError("the model is busy", str(error)) from error
     except (FunctionError, UnavailableError) as error:

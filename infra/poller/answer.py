@@ -18,6 +18,9 @@ from barometer.streams import BOOK_STREAMS, Pipe
 
 # How a post may be finished: the counters of promise 2 that a function may move.
 POST_OUTCOMES = ("stored", "duplicates")
+# One script writes them all, so they are bounded: Redis reads no call of more than 1,048,576 arguments, of which an
+# output takes five, and a batch of 10,000 dead letters 370,000; and nobody else is served while it runs.
+MOST_OUTPUTS = 100_000
 
 
 class AnswerError(BarometerError):
@@ -89,6 +92,8 @@ def parse(payload: bytes, pipe: Pipe, ids: Collection[str]) -> Answer:
         fault = error.errors()[0]
         where = ".".join(str(part) for part in fault["loc"]) or "the whole"
         raise AnswerError(f"the answer has not the agreed shape: {where}: {fault['msg']}") from None
+    if len(said.records) > MOST_OUTPUTS:
+        raise AnswerError(f"the answer has {len(said.records):,} records; {MOST_OUTPUTS:,} are the most")
     answer = Answer(
         outputs=[Output(record.origin, record.to, _body(record), record.key) for record in said.records],
         finished={item.id: item.outcome for item in said.finished},

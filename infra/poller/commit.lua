@@ -1,8 +1,9 @@
 -- Ends records of one partition: all that a verdict says, in one step, or nothing at all.
 --
--- KEYS  1 the source stream, 2 the partition's counters, 3… streams to write to and sets of seen keys, by index
+-- KEYS  1 the source stream, 2 the partition's counters, 3 the token of this call, 4… streams to write to and sets of
+--       seen keys, by index
 -- ARGV  pipe (its consumer group has the same name), consumer, '1' if its records are posts (or '0'), most members of a
---       seen set, its seconds to live,
+--       seen set, its seconds to live, seconds to remember the token,
 --       n, then n ids that end here
 --       n, then n times: counter, what to add
 --       n, then n times an output: index of its stream in KEYS, length to trim that to (0: never), index of this period's
@@ -10,7 +11,7 @@
 --       n, then n times a dead letter: index of its stream in KEYS, length to trim that to, number of arguments, and so
 --          many: field, value, field, value, …
 -- Gives {ids that are no longer this consumer's, number of outputs that were seen before}; if there is one such id,
--- nothing was written.
+-- nothing was written. A call that comes again while its token is remembered writes nothing and is given the same.
 
 local at = 0
 local function take()
@@ -23,7 +24,14 @@ end
 
 local source, counters = KEYS[1], KEYS[2]
 local pipe, consumer, posts = take(), take(), take() == '1'
-local most_seen, seen_seconds = number(), number()
+local most_seen, seen_seconds, token_seconds = number(), number(), number()
+
+-- 0. A call whose reply was lost is sent again. Its records are gone by then, as if another poller had taken them over;
+--    so what the first call did is remembered.
+local done = redis.call('GET', KEYS[3])
+if done then
+  return { {}, tonumber(done) }
+end
 
 -- 1. Ownership. A poller that was frozen past its lease wakes and commits what another has taken over: it must find
 --    out before the first write, since what a script has written stays even if it fails later on.
@@ -85,6 +93,8 @@ for _ = 1, number() do
   add(stream, trim, unpack(ARGV, at + 1, at + count))
   at = at + count
 end
+
+redis.call('SET', KEYS[3], duplicates, 'EX', token_seconds)
 
 -- 4. What only this script can know: an output that was not written was counted as written in step 2.
 if duplicates > 0 then

@@ -1,16 +1,18 @@
 """The one door through which records leave a stream: a verdict, written by one atomic script (``commit.lua``).
 
-A crash before the script repeats the batch; after it, nothing is left to repeat. Sending it again, because the reply
-was lost, finds that the records are no longer this poller's and writes nothing: so it may be sent until it is answered.
+A crash before the script repeats the batch; after it, nothing is left to repeat. It may be sent until it is answered:
+the script remembers each call by its token for a while, and tells one that comes again, as its reply was lost, what the
+first did; later it finds that the records are no longer this poller's. Either way it writes nothing twice.
 """
 
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from barometer.streams import BOOKS, Deployment, Pipe, seen_key, stream_key
+from barometer.streams import BOOKS, Deployment, Pipe, commit_key, seen_key, stream_key
 from infra.poller.scripts import Scripts, as_names, as_number
 from infra.poller.seat import Seat
 from infra.poller.verdict import Letter, Verdict
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 # stay small. A later copy is found out by the database.
 SEEN_PERIOD_SECONDS = 600
 SEEN_MEMBERS = 1_000_000
+# How long a commit is remembered: well past a few calls of Redis that time out and the pauses between them. So short
+# because there is one a batch.
+TOKEN_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,13 @@ class Committer:
             name: bound.maximum_length if bound.when_full == "trim" else 0 for name, bound in deployment.streams.items()
         }
 
-    async def commit(self, verdict: Verdict) -> Committed:
-        """Write ``verdict``, all of it or nothing.
+    async def commit(self, verdict: Verdict, token: str) -> Committed:
+        """Write ``verdict``, all of it or nothing; ``token`` is the same when it is sent again, and new for another.
 
         Raises:
             redis.RedisError: whether it was written is not known, or it was refused; send it again.
         """
-        keys = _Keys(self._seat.source, self._seat.counters)
+        keys = _Keys(self._seat.source, self._seat.counters, commit_key(self._seat.partition, token))
         counts = tally(self._pipe, verdict)
         arguments: list[EncodableT] = [
             self._pipe.name,
@@ -72,6 +77,7 @@ class Committer:
             int(self._pipe.keeps_books),
             SEEN_MEMBERS,
             2 * SEEN_PERIOD_SECONDS,
+            TOKEN_SECONDS,
             len(verdict.ended),
             *verdict.ended,
             len(counts),
@@ -109,21 +115,39 @@ class Committer:
                 arguments += name, value
 
 
+def new_token() -> str:
+    """The name of one commit, which no other has had."""
+    return uuid.uuid4().hex
+
+
 def letter_fields(pipe: Pipe, letter: Letter, now_ms: int) -> "dict[str, EncodableT]":
-    """A dead letter as it lies in its stream: enough to understand it, and to send it again."""
-    return {
+    """A dead letter as it lies in its stream: enough to understand it, and to send it again.
+
+    Times are milliseconds since the epoch. The last five fields are of the last try; without one they are left out.
+    """
+    fields: dict[str, EncodableT] = {
         "body": letter.record.body or b"",
         "stream": pipe.source,
         "pipe": pipe.name,
         "function": pipe.function_name,
         "id": letter.record.id,
         "kind": letter.kind,
+        "condition": letter.condition,
         "reason": letter.reason,
         "error_type": letter.error_type,
         "attempts": letter.record.attempts,
         "first_at": letter.record.sent_at,
         "dead_at": now_ms,
     }
+    if (last := letter.record.last) is not None:
+        fields |= {
+            "error_message": last.reason,
+            "stack_trace": last.stack_trace,
+            "tried_at": last.tried.at_ms,
+            "batch_size": last.tried.batch_size,
+            "request_id": last.tried.request_id,
+        }
+    return fields
 
 
 def tally(pipe: Pipe, verdict: Verdict) -> Counter[str]:

@@ -3,7 +3,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from barometer.stores.functions import Functions
+from barometer.stores.functions import Functions, Reply
 
 
 class Invoker:
@@ -20,7 +20,7 @@ class Invoker:
         # A call is not repeated there: the pipe has its own retries, which know records, attempts and age.
         self._functions = Functions(endpoint, timeout_seconds=timeout_seconds, connections=concurrency)
 
-    async def invoke(self, function_name: str, payload: bytes) -> bytes:
+    async def invoke(self, function_name: str, payload: bytes) -> Reply:
         """Call the function and give its answer.
 
         Raises:

@@ -6,7 +6,8 @@ commit writes nothing. What waits is bounded in number and in bytes, so that a f
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from barometer.observability import logger
@@ -37,6 +38,7 @@ class Lease:
         self.held: dict[str, Record] = {}
         self.most = max(LEAST_HELD, HELD_PER_FLIGHT * pipe.parallelization_factor * pipe.batch_size)
         self._bytes = 0
+        self._settling: set[str] = set()
         self._has_room = asyncio.Event()
         self._has_room.set()
         self._scripts = scripts
@@ -76,6 +78,18 @@ class Lease:
         """The records without what was lost meanwhile."""
         return [record for record in records if record.id in self.held]
 
+    @contextmanager
+    def settling(self, ids: Sequence[str]) -> Iterator[None]:
+        """While a commit of these is under way: it alone can tell whether they are lost.
+
+        A renewal keeps them, but one that finds them gone may have come between a commit and its reply.
+        """
+        self._settling.update(ids)
+        try:
+            yield
+        finally:
+            self._settling.difference_update(ids)
+
     async def renew(self) -> None:
         """Keep all that is held, and drop what was lost. Raises ``redis.RedisError``."""
         await self._claim(list(self.held.values()), idle_ms=0, counter="")
@@ -97,7 +111,8 @@ class Lease:
             for record in records[start : start + RENEW_SLICE]:
                 if record.id in self.held:  # or it has ended while an earlier slice was on its way
                     arguments += record.id, record.attempts + 1
-            self.lose(as_names(await self._scripts.run("lease", keys, arguments)))
+            gone = as_names(await self._scripts.run("lease", keys, arguments))
+            self.lose(name for name in gone if name not in self._settling)
 
     def _weigh(self, change: int) -> None:
         self._bytes += change

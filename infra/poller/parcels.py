@@ -7,22 +7,23 @@ is what keeps a poison record from harming its neighbours.
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Self, cast
 
 import redis
 
 from barometer.errors import UnavailableError
 from barometer.observability import logger
-from barometer.stores.functions import FunctionError
+from barometer.stores.functions import FunctionError, TooLargeError
 from infra.poller.answer import AnswerError, parse
 from infra.poller.bench import Bench
-from infra.poller.commit import Committed, Committer
+from infra.poller.commit import Committed, Committer, new_token
 from infra.poller.group import has_vanished
 from infra.poller.lease import Lease
-from infra.poller.records import Parcel, Record, event, pack
+from infra.poller.records import Failure, Parcel, Record, Try, event, pack
 from infra.poller.retry import REDIS_CAP_SECONDS, UNREACHABLE_CAP_SECONDS, Pace, rest
 from infra.poller.seat import Seat
-from infra.poller.verdict import Failure, Verdict, answered, died, failed, screened
+from infra.poller.verdict import Verdict, answered, died, failed, put_off, screened, too_large
 
 
 class Parcels:
@@ -90,44 +91,51 @@ class Parcels:
     async def _try(self, parcel: Parcel) -> Verdict:
         """Invoke the function, and judge what came of it."""
         started, outcome = time.perf_counter(), "ok"
+        tried = Try(int(time.time() * 1_000), len(parcel.records))
         try:
-            payload = await self._bench.invoker.invoke(
-                self._pipe.function_name, event(self._pipe.source, parcel.records)
-            )
-            answer = parse(payload, self._pipe, [record.id for record in parcel.records])
+            reply = await self._bench.invoker.invoke(self._pipe.function_name, event(self._pipe.source, parcel.records))
+            tried = replace(tried, request_id=reply.request_id)
+            answer = parse(reply.payload, self._pipe, [record.id for record in parcel.records])
         except UnavailableError as error:
             outcome = type(error).__name__
             self._pace.slow()
             logger.warning("the function is not available", error=str(error), **self._labels)
-            return Verdict(retries=[parcel])
-        except (FunctionError, AnswerError) as error:
+            return put_off(parcel, Failure(outcome, str(error), tried))
+        except FunctionError as error:
             outcome = type(error).__name__
-            return self._failed(parcel, Failure(getattr(error, "error_type", outcome), str(error)))
+            tried = replace(tried, request_id=error.request_id)
+            failure = Failure(error.error_type, str(error), tried, error.stack_trace)
+            return self._failed(parcel, failure, oversized=isinstance(error, TooLargeError))
+        except AnswerError as error:
+            outcome = type(error).__name__
+            return self._failed(parcel, Failure(outcome, str(error), tried))
         except Exception as error:  # noqa: BLE001 (whatever a record sets off here must not stop its neighbours)
             outcome = "PollerError"
             logger.exception("the poller itself failed on a batch", **self._labels)
-            return self._failed(parcel, Failure(outcome, f"{type(error).__name__}: {error}"))
+            return self._failed(parcel, Failure(outcome, f"{type(error).__name__}: {error}", tried))
         finally:
             self._meters.batch_size.labels(self._pipe.name).observe(len(parcel.records))
             self._meters.invoke.labels(self._pipe.name, outcome).observe(time.perf_counter() - started)
         self._pace.steady()
-        return answered(self._pipe, parcel, answer)
+        return answered(self._pipe, parcel, answer, tried)
 
-    def _failed(self, parcel: Parcel, failure: Failure) -> Verdict:
+    def _failed(self, parcel: Parcel, failure: Failure, *, oversized: bool = False) -> Verdict:
         self._pace.steady()
         logger.warning(
             "an invocation failed",
             records=len(parcel.records),
             error_type=failure.error_type,
             error=failure.reason,
+            request_id=failure.tried.request_id,
             **self._labels,
         )
-        return failed(self._pipe, parcel, failure)
+        return too_large(parcel, failure) if oversized else failed(self._pipe, parcel, failure)
 
     async def _settle(self, verdict: Verdict, records: Iterable[Record]) -> None:
         """Commit what has ended, write down who spent an attempt, and start what is to be tried again."""
         if verdict.ended:
-            committed = await self._commit(verdict)
+            with self._lease.settling(verdict.ended):
+                committed = await self._commit(verdict)
             if committed.lost:
                 # The answer was for all of them together, so none of it counts: what is left is asked again.
                 self._lease.lose(committed.lost)
@@ -143,10 +151,10 @@ class Parcels:
 
     async def _commit(self, verdict: Verdict) -> Committed:
         """Commit, as often as it takes until Redis has said what it did. A drain's bound ends it by cancelling."""
-        faults = 0
+        faults, token = 0, new_token()
         while True:
             try:
-                return await self._committer.commit(verdict)
+                return await self._committer.commit(verdict, token)
             except redis.RedisError as error:
                 self._meters.faults.labels(self._pipe.name).inc()
                 if has_vanished(error):

@@ -1,7 +1,8 @@
 """Reads batches for one seat, and rests while there is no room for more.
 
-There is none while all flights are taken, too much is held, the function is out of reach, or a target is at its bound
-(promise 3). A lone record wakes a blocked read at once; a batching window looks a few times whether its batch is full.
+There is none while all flights are taken, too much is held, the function is out of reach, or a stream that the pipe
+writes to, that of its dead letters too, is at its bound (promise 3). A lone record wakes a blocked read at once; a
+batching window looks a few times whether its batch is full.
 """
 
 import time
@@ -46,7 +47,7 @@ class Reader:
         self._weight = float(FIRST_WEIGHT)
         self._bounds = {
             stream_key(target, seat.partition): bench.deployment.streams[target].maximum_length
-            for target in seat.pipe.targets
+            for target in [*seat.pipe.targets, *filter(None, [seat.pipe.dead_letters])]
             if bench.deployment.streams[target].when_full == "refuse"
         }
 

@@ -8,10 +8,34 @@ from dataclasses import dataclass
 
 import orjson
 
-# Lambda refuses a synchronous event beyond 6 MB; the event's own brackets take the rest.
-LARGEST_EVENT = 6 * 1024 * 1024 - 1_000
-# What a record's envelope adds to its body in an event: names, id, stream, attributes.
+# Lambda refuses a synchronous event beyond 6 MB.
+LARGEST_EVENT = 6 * 1024 * 1024
+# What an event has around its records: ``{"Records":[]}``.
+BRACKETS = 14
+# What a record's envelope adds to its body in an event: names, the longest id, stream and count, and a comma.
 ENVELOPE = 256
+# Characters that JSON writes as two, and those that it writes as six (``\u001f``).
+ESCAPED_AS_TWO = b'"\\\b\f\n\r\t'
+ESCAPED_AS_SIX = bytes(code for code in range(32) if code not in ESCAPED_AS_TWO)
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One invocation: when it began (ms since the epoch), how many records it carried, Lambda's id of it if known."""
+
+    at_ms: int
+    batch_size: int
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a try came to nothing for a record: the function's ``errorType``, a sentence, and where in its code."""
+
+    error_type: str
+    reason: str
+    tried: Try
+    stack_trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +45,16 @@ class Record:
     Args:
         id: its id there; the first half is the time at which it was added.
         body: JSON text as it lies in Redis; ``None`` when the entry has no such field.
-        weight: bytes that it takes in an event.
+        weight: bytes that it takes in an event, at most.
         attempts: failed invocations that were its own fault so far.
+        last: what its last try came to, as far as this poller knows.
     """
 
     id: str
     body: bytes | None
     weight: int
     attempts: int = 0
+    last: Failure | None = None
 
     @classmethod
     def of(cls, entry_id: bytes, fields: Mapping[bytes, bytes], attempts: int = 0) -> "Record":
@@ -46,8 +72,8 @@ class Record:
         """Why no function can ever be given this record, if so."""
         if self.body is None:
             return "the entry has no field 'body'"
-        if self.weight > LARGEST_EVENT:
-            return f"the record takes {self.weight:,} bytes in an event; Lambda takes {LARGEST_EVENT:,}"
+        if (event_bytes := BRACKETS + self.weight) > LARGEST_EVENT:
+            return f"the record makes an event of {event_bytes:,} bytes; Lambda takes {LARGEST_EVENT:,}"
         try:
             self.body.decode()
         except UnicodeDecodeError as error:
@@ -56,8 +82,10 @@ class Record:
 
 
 def _escaped_length(body: bytes) -> int:
-    """Bytes of ``body`` as a JSON string: quotes, backslashes and line ends are escaped by one character more."""
-    return 2 * len(body) - len(body.translate(None, b'"\\\n\r\t')) + 2
+    """Bytes of ``body`` as a JSON string, exactly."""
+    by_two = len(body) - len(body.translate(None, ESCAPED_AS_TWO))
+    by_six = len(body) - len(body.translate(None, ESCAPED_AS_SIX))
+    return 2 + len(body) + by_two + 5 * by_six
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +97,13 @@ class Parcel:
 
 
 def pack(records: Iterable[Record], most: int, most_bytes: int) -> list[Parcel]:
-    """Records, in order, in parcels within ``most`` records and ``most_bytes``; one that is too heavy goes alone."""
+    """Records, in order, in parcels of at most ``most`` and events within ``most_bytes``; one too heavy goes alone."""
     parcels: list[list[Record]] = []
-    weight = 0
+    weight = BRACKETS
     for record in records:
         if not parcels or len(parcels[-1]) == most or weight + record.weight > most_bytes:
             parcels.append([])
-            weight = 0
+            weight = BRACKETS
         parcels[-1].append(record)
         weight += record.weight
     return [Parcel(parcel) for parcel in parcels]

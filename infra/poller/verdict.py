@@ -3,7 +3,8 @@
 The rules are AWS's. A failed batch is halved until the poison is alone, which costs its records no attempt
 (``BisectBatchOnFunctionError``); a record that failed alone, or by name in ``batchItemFailures``, has spent one; more
 than ``MaximumRetryAttempts`` of them, or ``MaximumRecordAgeInSeconds``, and it is dead. A record that its function
-rejected is dead at once.
+rejected is dead at once. A batch whose event or answer is beyond Lambda's 6 MB is halved whatever the pipe says, since
+no repetition could help; a record that is too large alone is rejected.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,25 +13,28 @@ from typing import Literal
 
 from barometer.streams import Pipe
 from infra.poller.answer import Answer, Output
-from infra.poller.records import Parcel, Record
+from infra.poller.records import Failure, Parcel, Record, Try
 
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an invocation failed: the function's ``errorType`` and a sentence."""
-
-    error_type: str
-    reason: str
+# The first two are AWS's own words, the ``requestContext.condition`` of what the event source mapping of a stream sends
+# to its on-failure destination. The others have no like there: its functions cannot reject, and its records always fit.
+Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded", "Rejected", "InvalidRecord", "PayloadTooLarge"]
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter: the record and why it will not be tried again."""
+    """A dead letter: the record, with what its last try came to, and why it will not be tried again."""
 
     record: Record
     kind: Literal["rejected", "dead"]
     reason: str
-    error_type: str = ""
+    condition: Condition
+
+    @property
+    def error_type(self) -> str:
+        """The function's name of the error that was one too many; where it died of something else, the condition."""
+        if self.condition in ("RetryAttemptsExhausted", "PayloadTooLarge") and self.record.last is not None:
+            return self.record.last.error_type
+        return self.condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ def screened(pipe: Pipe, records: Sequence[Record], now_ms: int) -> tuple[list[R
             letters.append(Letter(record, "rejected", fault, "InvalidRecord"))
         elif age_ms > pipe.maximum_record_age_s * 1_000:
             reason = f"age spent: waited {age_ms / 1_000:.1f} s of {pipe.maximum_record_age_s} s"
+            if (last := record.last) is not None:
+                reason += f"; the last try failed: {last.error_type}: {last.reason}"
             letters.append(Letter(record, "dead", reason, "RecordAgeExceeded"))
         else:
             sound.append(record)
@@ -69,14 +75,14 @@ def died(letters: Sequence[Letter]) -> Verdict:
     return Verdict(ended=[letter.record.id for letter in letters], letters=letters)
 
 
-def answered(pipe: Pipe, parcel: Parcel, answer: Answer) -> Verdict:
+def answered(pipe: Pipe, parcel: Parcel, answer: Answer, tried: Try) -> Verdict:
     """The verdict on a parcel that its function has answered."""
-    failure = Failure("BatchItemFailure", "the function reported it in batchItemFailures")
+    failure = Failure("BatchItemFailure", "the function reported it in batchItemFailures", tried)
     failed = [record for record in parcel.records if record.id in answer.failed]
     rejections = [
-        Letter(record, "rejected", answer.rejected[record.id], "Rejected")
+        Letter(replace(record, last=Failure("Rejected", reason, tried)), "rejected", reason, "Rejected")
         for record in parcel.records
-        if record.id in answer.rejected
+        if (reason := answer.rejected.get(record.id)) is not None
     ]
     again, spent = _spend(pipe, failed, failure)
     letters = rejections + spent
@@ -94,7 +100,7 @@ def answered(pipe: Pipe, parcel: Parcel, answer: Answer) -> Verdict:
 def failed(pipe: Pipe, parcel: Parcel, failure: Failure) -> Verdict:
     """The verdict on a parcel whose invocation failed as a whole."""
     if len(parcel.records) > 1 and pipe.bisect_batch_on_function_error:
-        return Verdict(retries=[Parcel(half, parcel.failures + 1) for half in halves(parcel.records)])
+        return _halved(parcel, failure, parcel.failures + 1)
     again, spent = _spend(pipe, parcel.records, failure)
     return Verdict(
         ended=[letter.record.id for letter in spent],
@@ -102,6 +108,26 @@ def failed(pipe: Pipe, parcel: Parcel, failure: Failure) -> Verdict:
         retries=[Parcel(again, parcel.failures + 1)] if again else [],
         blamed=again,
     )
+
+
+def too_large(parcel: Parcel, failure: Failure) -> Verdict:
+    """The verdict on a parcel whose event or answer is beyond what Lambda carries: no attempt, and no delay, is due."""
+    if len(parcel.records) > 1:
+        return _halved(parcel, failure, parcel.failures)
+    reason = f"{failure.error_type}: {failure.reason}"
+    return died(
+        [Letter(replace(record, last=failure), "rejected", reason, "PayloadTooLarge") for record in parcel.records]
+    )
+
+
+def put_off(parcel: Parcel, failure: Failure) -> Verdict:
+    """The verdict on a parcel that its function was not there for: nobody's fault, so it is only tried again."""
+    return Verdict(retries=[Parcel([replace(record, last=failure) for record in parcel.records], parcel.failures)])
+
+
+def _halved(parcel: Parcel, failure: Failure, failures: int) -> Verdict:
+    records = [replace(record, last=failure) for record in parcel.records]
+    return Verdict(retries=[Parcel(half, failures) for half in halves(records)])
 
 
 def halves(records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[Record]]:
@@ -115,10 +141,10 @@ def _spend(pipe: Pipe, records: Sequence[Record], failure: Failure) -> tuple[lis
     again: list[Record] = []
     letters: list[Letter] = []
     for record in records:
-        tried = replace(record, attempts=record.attempts + 1)
+        tried = replace(record, attempts=record.attempts + 1, last=failure)
         if tried.attempts <= pipe.maximum_retry_attempts:
             again.append(tried)
         else:
             reason = f"attempts spent ({tried.attempts}): {failure.error_type}: {failure.reason}"
-            letters.append(Letter(tried, "dead", reason, failure.error_type))
+            letters.append(Letter(tried, "dead", reason, "RetryAttemptsExhausted"))
     return again, letters

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from barometer.streams import Pipe
-from infra.poller.answer import AnswerError, parse
+from infra.poller.answer import MOST_OUTPUTS, AnswerError, parse
 
 POSTS = Pipe.model_validate({"Name": "ingest", "Source": "raw", "FunctionName": "f", "Targets": ["posts", "events"]})
 OTHER = Pipe.model_validate({"Name": "push", "Source": "events", "FunctionName": "f", "Targets": ["alerts"]})
@@ -116,6 +116,11 @@ def test_failures_of_single_records_must_be_declared() -> None:
     pipe = OTHER.model_copy(update={"function_response_types": []})
     with pytest.raises(AnswerError, match="FunctionResponseTypes"):
         parse(_answer(batchItemFailures=_id(A)), pipe, [A])
+
+
+def test_an_answer_has_no_more_records_than_one_commit_can_write() -> None:
+    with pytest.raises(AnswerError, match=r"has 100,001 records; 100,000 are the most"):
+        parse(_answer(records=[_on(A, to="alerts")] * (MOST_OUTPUTS + 1)), OTHER, [A])
 
 
 def test_a_long_list_of_records_is_cut_short() -> None:

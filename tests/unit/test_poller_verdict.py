@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from barometer.streams import Pipe
 from infra.poller.answer import Answer, Output
 from infra.poller.commit import letter_fields, tally
-from infra.poller.records import Parcel, Record
-from infra.poller.verdict import Failure, answered, died, failed, halves, screened
+from infra.poller.records import Failure, Parcel, Record, Try
+from infra.poller.verdict import answered, died, failed, halves, put_off, screened, too_large
 
-FAILURE = Failure("ValueError", "bad")
+TRIED = Try(at_ms=5_000, batch_size=7, request_id="r-1")
+FAILURE = Failure("ValueError", "bad", TRIED, "line 1")
 
 
 def _pipe(**settings: object) -> Pipe:
@@ -36,7 +37,9 @@ def _run(pipe: Pipe, count: int, poison: set[str]) -> tuple[Counter[str], dict[s
         parcel = parcels.pop()
         ids = [record.id for record in parcel.records]
         if poison.isdisjoint(ids):
-            verdict = answered(pipe, parcel, Answer([Output(i, "posts", b"", None) for i in ids], {}, frozenset(), {}))
+            verdict = answered(
+                pipe, parcel, Answer([Output(i, "posts", b"", None) for i in ids], {}, frozenset(), {}), TRIED
+            )
         else:
             verdict = failed(pipe, parcel, FAILURE)
         ended.update(verdict.ended)
@@ -95,7 +98,7 @@ def test_an_answer_ends_what_did_not_fail() -> None:
         failed=frozenset({"3-0"}),
         rejected={"4-0": "no good"},
     )
-    verdict = answered(_pipe(), Parcel(records, failures=2), answer)
+    verdict = answered(_pipe(), Parcel(records, failures=2), answer, TRIED)
     assert verdict.ended == ["1-0", "2-0", "4-0"]
     assert [(letter.kind, letter.reason) for letter in verdict.letters] == [("rejected", "no good")]
     ((again,),) = [parcel.records for parcel in verdict.retries]
@@ -105,9 +108,10 @@ def test_an_answer_ends_what_did_not_fail() -> None:
 
 def test_a_record_reported_as_failed_once_too_often_is_dead() -> None:
     answer = Answer([], {}, frozenset({"1-0"}), {})
-    verdict = answered(_pipe(MaximumRetryAttempts=2), Parcel(_records(1, attempts=2)), answer)
+    verdict = answered(_pipe(MaximumRetryAttempts=2), Parcel(_records(1, attempts=2)), answer, TRIED)
     assert verdict.ended == ["1-0"]
     assert [(letter.kind, letter.error_type) for letter in verdict.letters] == [("dead", "BatchItemFailure")]
+    assert verdict.letters[0].condition == "RetryAttemptsExhausted"
     assert verdict.retries == []
 
 
@@ -125,7 +129,7 @@ def test_counters_follow_the_verdict() -> None:
         failed=frozenset({"3-0"}),
         rejected={"4-0": "no good"},
     )
-    verdict = answered(_pipe(MaximumRetryAttempts=0), Parcel(records), answer)
+    verdict = answered(_pipe(MaximumRetryAttempts=0), Parcel(records), answer, TRIED)
     assert tally(_pipe(DestinationConfig={"OnFailure": {"Destination": "dead"}}), verdict) == {
         "ingest.in": 5,
         "ingest.out": 1,
@@ -159,9 +163,46 @@ def test_a_letter_has_everything_needed_to_send_it_again() -> None:
         "function": "f",
         "id": "1-0",
         "kind": "dead",
+        "condition": "RecordAgeExceeded",
         "reason": "age spent: waited 10.0 s of 1 s",
         "error_type": "RecordAgeExceeded",
         "attempts": 0,
         "first_at": 1,
         "dead_at": 10_000,
     }
+
+
+def test_a_letter_tells_of_the_last_try() -> None:
+    pipe = _pipe(MaximumRetryAttempts=0)
+    fields = letter_fields(pipe, failed(pipe, Parcel(_records(1)), FAILURE).letters[0], 10_000)
+    assert fields["condition"] == "RetryAttemptsExhausted"
+    assert (fields["error_type"], fields["error_message"], fields["stack_trace"]) == ("ValueError", "bad", "line 1")
+    assert (fields["tried_at"], fields["batch_size"], fields["request_id"]) == (5_000, 7, "r-1")
+
+
+def test_a_record_that_died_of_age_says_what_its_last_try_came_to() -> None:
+    pipe = _pipe(MaximumRecordAgeInSeconds=1)
+    (waiting,) = put_off(Parcel(_records(1), failures=3), Failure("ThrottledError", "too many", TRIED)).retries
+    assert (waiting.failures, waiting.records[0].attempts) == (3, 0)
+    _, (letter,) = screened(pipe, waiting.records, 10_000)
+    assert (letter.condition, letter.error_type) == ("RecordAgeExceeded", "RecordAgeExceeded")
+    assert letter.reason.endswith("of 1 s; the last try failed: ThrottledError: too many")
+    assert letter_fields(pipe, letter, 10_000)["error_message"] == "too many"
+
+
+def test_a_batch_too_large_to_carry_is_halved_and_costs_neither_attempt_nor_delay() -> None:
+    verdict = too_large(Parcel(_records(5), failures=2), FAILURE)
+    assert [[record.id for record in parcel.records] for parcel in verdict.retries] == [
+        ["1-0", "2-0"],
+        ["3-0", "4-0", "5-0"],
+    ]
+    assert [parcel.failures for parcel in verdict.retries] == [2, 2]
+    assert {record.attempts for parcel in verdict.retries for record in parcel.records} == {0}
+
+
+def test_a_record_too_large_to_carry_alone_is_rejected_at_once() -> None:
+    verdict = too_large(Parcel(_records(1)), Failure("Function.ResponseSizeTooLarge", "6291556 bytes", TRIED))
+    (letter,) = verdict.letters
+    assert (verdict.ended, letter.kind, letter.condition) == (["1-0"], "rejected", "PayloadTooLarge")
+    assert letter.reason == "Function.ResponseSizeTooLarge: 6291556 bytes"
+    assert (letter.error_type, letter.record.attempts) == ("Function.ResponseSizeTooLarge", 0)

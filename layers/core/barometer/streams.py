@@ -29,9 +29,18 @@ def seen_key(partition: int, stream: str, bucket: int) -> str:
     return f"barometer:{{{partition}}}:seen:{stream}:{bucket}"
 
 
+def commit_key(partition: int, token: str) -> str:
+    """What one commit of the poller did, for when its reply is lost."""
+    return f"barometer:{{{partition}}}:commit:{token}"
+
+
 def partition_of(post_id: str, partitions: int) -> int:
     """Where a post lives; copies of one post always meet in one partition."""
     return zlib.crc32(post_id.encode()) % partitions
+
+
+# A name that a Redis key and an event can carry; its length is reckoned with in what a record weighs there.
+StreamName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 
 
 class StreamBound(BaseModel):
@@ -101,7 +110,7 @@ class Deployment(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    streams: Annotated[dict[str, StreamBound], Field(alias="Streams")]
+    streams: Annotated[dict[StreamName, StreamBound], Field(alias="Streams")]
     pipes: Annotated[list[Pipe], Field(alias="Pipes", min_length=1)]
 
     @model_validator(mode="after")

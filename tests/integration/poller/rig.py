@@ -25,7 +25,8 @@ Body = dict[str, Any]
 Function = Callable[[list[Body]], Any]
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
+REQUEST_ID = "4a7f8b4e-0000-4000-8000-000000000000"
 
 
 @dataclass
@@ -42,6 +43,7 @@ class HandlerError(Exception):
 
     error_type: str
     message: str = "no reason"
+    stack_trace: tuple[str, ...] = ()
 
 
 @dataclass
@@ -70,7 +72,7 @@ class FakeAws:
         try:
             said = self.functions[function](event["Records"])
         except HandlerError as error:
-            told = {"errorType": error.error_type, "errorMessage": error.message, "stackTrace": []}
+            told = {"errorType": error.error_type, "errorMessage": error.message, "stackTrace": error.stack_trace}
             return 200, {"X-Amz-Function-Error": "Unhandled"}, json.dumps(told).encode()
         except RefusedError as error:
             told = {"__type": error.code, "message": error.code}
@@ -95,7 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers, payload = 200, {}, json.dumps({"Parameter": parameter}).encode()
         with contextlib.suppress(ConnectionError):
             self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(payload))}.items():
+            headers |= {"Content-Length": str(len(payload)), "x-amzn-RequestId": REQUEST_ID}
+            for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(payload)

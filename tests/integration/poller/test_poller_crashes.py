@@ -50,7 +50,7 @@ def test_a_batch_killed_before_its_commit_is_repeated_not_lost(rig: Rig, gate: G
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=10), {"ingest": gate}
     rig.streams.add("raw", *({"n": n} for n in range(30)))
     poller = rig.start()
-    assert gate.entered.acquire(timeout=30)
+    assert gate.entered.acquire(timeout=60)
     poller.kill()
     gate.open.set()
     rig.start()
@@ -80,7 +80,7 @@ def test_a_frozen_poller_that_wakes_commits_nothing_that_was_taken_over(rig: Rig
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": gate}
     rig.streams.add("raw", *({"n": n} for n in range(10)))
     frozen = rig.start(lease_seconds=0.5)
-    assert gate.entered.acquire(timeout=30)
+    assert gate.entered.acquire(timeout=60)
     frozen.send(signal.SIGSTOP)
     rig.start(lease_seconds=0.5)
     until(lambda: rig.streams.length("posts") == 10)
@@ -96,10 +96,10 @@ def test_a_frozen_poller_that_wakes_takes_nothing_back(rig: Rig) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": gate}
     rig.streams.add("raw", {"n": 1})
     frozen = rig.start(lease_seconds=0.5)
-    assert gate.entered.acquire(timeout=30)
+    assert gate.entered.acquire(timeout=60)
     frozen.send(signal.SIGSTOP)
     second = rig.start(lease_seconds=0.5)
-    assert gate.entered.acquire(timeout=30)
+    assert gate.entered.acquire(timeout=60)
     frozen.send(signal.SIGCONT)
     until(lambda: frozen.told("records are no longer ours"))
     assert rig.streams.consumers("raw", "ingest")[second.consumer] == 1
@@ -112,7 +112,7 @@ def test_a_slow_call_keeps_its_records(rig: Rig, gate: Gate) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": gate}
     rig.streams.add("raw", {"n": 1})
     rig.start(lease_seconds=0.6)
-    assert gate.entered.acquire(timeout=30)
+    assert gate.entered.acquire(timeout=60)
     second = rig.start(lease_seconds=0.6)
     # The second poller has looked for records to take over for several leases.
     rounds = 'barometer_poller_oldest_age_seconds{partition="0",pipe="ingest"}'
@@ -152,11 +152,11 @@ def test_sigterm_finishes_what_is_in_flight_and_exits_0(rig: Rig, gate: Gate) ->
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=5), {"ingest": gate}
     rig.streams.add("raw", *({"n": n} for n in range(20)))
     poller = rig.start()
-    assert gate.entered.acquire(timeout=30)
+    assert gate.entered.acquire(timeout=60)
     poller.send(signal.SIGTERM)
     until(lambda: poller.get("/healthz")[0] == 503)
     gate.open.set()
-    assert poller.process.wait(30) == 0
+    assert poller.process.wait(60) == 0
     assert len(rig.aws.calls) == 1
     assert rig.streams.length("posts") == 5
     assert rig.streams.pending("raw", "ingest") == 0
@@ -190,13 +190,13 @@ def test_a_drain_hands_back_while_a_long_call_goes_on(rig: Rig, gate: Gate) -> N
     poller = rig.start(retry_base_seconds=60, retry_cap_seconds=60, lease_seconds=600)
     until(lambda: rig.streams.counters().get("ingest.retried"))
     rig.streams.add("raw", {"n": 2})
-    assert gate.entered.acquire(timeout=30)
+    assert gate.entered.acquire(timeout=60)
     poller.send(signal.SIGTERM)
     until(lambda: poller.get("/healthz")[0] == 503)
     rig.start(lease_seconds=600)
     until(lambda: _numbers(rig) == [1])
     gate.open.set()
-    assert poller.process.wait(30) == 0
+    assert poller.process.wait(60) == 0
     assert _numbers(rig) == [1, 2]
 
 
@@ -204,7 +204,7 @@ def test_a_drain_has_a_bound(rig: Rig, gate: Gate) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": gate}
     rig.streams.add("raw", {"n": 1})
     poller = rig.start(drain_seconds=0.5)
-    assert gate.entered.acquire(timeout=30)
+    assert gate.entered.acquire(timeout=60)
     assert poller.stop() == 0
     assert poller.told("the drain is over before its work: other pollers will take it over")
     rig.start()
@@ -248,7 +248,7 @@ def test_what_an_emptied_redis_lost_is_told_and_not_committed(rig: Rig, gate: Ga
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": gate}
     poller = rig.start()
     rig.streams.add("raw", {"n": 1})
-    assert gate.entered.acquire(timeout=30)
+    assert gate.entered.acquire(timeout=60)
     rig.streams.client.flushall()
     gate.open.set()
     until(lambda: poller.told("records are no longer ours"))
@@ -283,7 +283,7 @@ def test_a_redis_that_is_killed_and_comes_back_goes_on_where_it_was(rig: Rig, ga
     with _redis(folder) as url:
         poller = rig.start(redis_url=url)
         Streams(Redis.from_url(url)).add("raw", *({"n": n} for n in range(10)))
-        assert gate.entered.acquire(timeout=30)
+        assert gate.entered.acquire(timeout=60)
     until(lambda: poller.told("cannot read") or poller.told("the lease is not renewed"))
     gate.open.set()
     until(lambda: poller.told("a commit is not answered yet"))

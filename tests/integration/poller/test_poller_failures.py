@@ -7,7 +7,7 @@ import pytest
 
 from barometer.stores.streams import books
 from barometer.streams import counters_key, stream_key
-from tests.integration.poller.rig import Body, HandlerError, RefusedError, Rig, deployment, echo, until
+from tests.integration.poller.rig import REQUEST_ID, Body, HandlerError, RefusedError, Rig, deployment, echo, until
 
 
 def _number(record: Body) -> int:
@@ -17,7 +17,7 @@ def _number(record: Body) -> int:
 def _chokes_on(*poison: int) -> object:
     def function(records: list[Body]) -> Body:
         if any(_number(record) in poison for record in records):
-            raise HandlerError("ValueError", "this one is poison")
+            raise HandlerError("ValueError", "this one is poison", ('  File "app.py", line 1\n', "    1 / 0\n"))
         return echo(records)
 
     return function
@@ -46,8 +46,8 @@ def test_a_dead_letter_tells_everything(rig: Rig) -> None:
     rig.start()
     until(lambda: rig.streams.length("raw") == 0)
     (letter,) = rig.streams.letters()
-    dead_at = int(letter.pop("dead_at"))
-    assert before <= dead_at <= time.time() * 1_000
+    tried_at, dead_at = int(letter.pop("tried_at")), int(letter.pop("dead_at"))
+    assert before <= tried_at <= dead_at <= time.time() * 1_000
     assert letter == {
         "body": '{"n": 0}',
         "stream": "raw",
@@ -55,9 +55,14 @@ def test_a_dead_letter_tells_everything(rig: Rig) -> None:
         "function": "ingest",
         "id": entry_id,
         "kind": "dead",
+        "condition": "RetryAttemptsExhausted",
         "reason": "attempts spent (4): ValueError: this one is poison",
         "error_type": "ValueError",
+        "error_message": "this one is poison",
+        "stack_trace": '  File "app.py", line 1\n    1 / 0',
         "attempts": "4",
+        "batch_size": "1",
+        "request_id": REQUEST_ID,
         "first_at": entry_id.split("-")[0],
     }
     received = [call.records[0]["attributes"]["ApproximateReceiveCount"] for call in rig.aws.calls]
@@ -172,11 +177,55 @@ def test_age_counts_while_the_function_is_throttled(rig: Rig) -> None:
     def function(_: list[Body]) -> Body:
         raise RefusedError(429, "TooManyRequestsException")
 
-    rig.aws.pipes, rig.aws.functions = deployment(MaximumRecordAgeInSeconds=1), {"ingest": function}
+    rig.aws.pipes, rig.aws.functions = deployment(MaximumRecordAgeInSeconds=5), {"ingest": function}
+    poller = rig.start()
+    until(lambda: poller.get("/healthz")[0] == 200)  # a slow start would take all of the record's time
     rig.streams.add("raw", {"n": 1})
-    rig.start()
+    until(lambda: rig.aws.calls and rig.streams.length("raw") == 0)
+    (letter,) = rig.streams.letters()
+    assert letter["condition"] == letter["error_type"] == "RecordAgeExceeded"
+    assert "of 5 s; the last try failed: ThrottledError: " in letter["reason"]
+
+
+def test_an_answer_beyond_6_mb_is_asked_for_in_halves_and_rejected_if_it_is_one_records(rig: Rig) -> None:
+    def function(records: list[Body]) -> Body:
+        if len(records) > 2 or any(_number(record) == 5 for record in records):
+            raise HandlerError("Function.ResponseSizeTooLarge", "Response payload size exceeded")
+        return echo(records)
+
+    # Neither halving nor a second attempt is allowed otherwise.
+    rig.aws.pipes = deployment(BatchSize=8, MaximumRetryAttempts=0, BisectBatchOnFunctionError=False)
+    rig.aws.functions = {"ingest": function}
+    rig.streams.client.hset(counters_key(0), "accepted", 8)
+    rig.streams.add("raw", *({"n": n} for n in range(8)))
+    rig.start(retry_base_seconds=60, retry_cap_seconds=60)  # and no half waits
     until(lambda: rig.streams.length("raw") == 0)
-    assert [letter["error_type"] for letter in rig.streams.letters()] == ["RecordAgeExceeded"]
+    assert sorted(body["n"] for body in rig.streams.bodies("posts")) == [0, 1, 2, 3, 4, 6, 7]
+    (letter,) = rig.streams.letters()
+    assert json.loads(letter["body"]) == {"n": 5}
+    assert (letter["kind"], letter["condition"], letter["attempts"]) == ("rejected", "PayloadTooLarge", "0")
+    assert letter["reason"] == "Function.ResponseSizeTooLarge: Response payload size exceeded"
+    assert books(rig.streams.client, 1).missing == 0
+
+
+def test_full_dead_letters_pause_reading_and_lose_nothing(rig: Rig) -> None:
+    rig.aws.pipes = deployment(BatchSize=2, MaximumRetryAttempts=0, BisectBatchOnFunctionError=False)
+    rig.aws.pipes["Streams"]["dead"] = {"MaximumLength": 4}
+    rig.aws.functions = {"ingest": _chokes_on(*range(30))}
+    rig.streams.client.hset(counters_key(0), "accepted", 30)
+    rig.streams.add("raw", *({"n": n} for n in range(30)))
+    poller = rig.start()
+    until(lambda: 'barometer_poller_backpressure{partition="0",pipe="ingest"} 1.0' in poller.get("/metrics")[1])
+    # What was in flight when it filled may overshoot, by what one poller holds at most.
+    assert 4 <= rig.streams.length("dead") <= 8
+    assert rig.streams.length("raw") >= 22
+    seen: list[int] = []
+    while len(seen) < 30:
+        until(lambda: rig.streams.length("dead"))
+        seen += [json.loads(letter["body"])["n"] for letter in rig.streams.letters()]
+        rig.streams.client.xtrim(stream_key("dead", 0), maxlen=0)
+    assert sorted(seen) == list(range(30))
+    assert books(rig.streams.client, 1).missing == 0
 
 
 def test_nonsense_fails_the_batch_and_says_what_was_wrong(rig: Rig) -> None:
@@ -211,7 +260,7 @@ def test_records_that_no_function_can_be_given_are_rejected(rig: Rig) -> None:
     assert rig.streams.bodies("posts") == [{"n": 1}]
     reasons = sorted(letter["reason"] for letter in rig.streams.letters())
     for reason, start in zip(
-        reasons, ["the body is not UTF-8", "the entry has no field", "the record takes"], strict=True
+        reasons, ["the body is not UTF-8", "the entry has no field", "the record makes an event of"], strict=True
     ):
         assert reason.startswith(start)
     assert rig.streams.counters()["rejected"] == 3

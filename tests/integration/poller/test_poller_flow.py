@@ -188,7 +188,7 @@ def test_metrics_and_health_are_told(rig: Rig) -> None:
 def test_a_wrong_setting_is_one_sentence_and_exit_1(rig: Rig, settings: dict[str, object], sentence: str) -> None:
     rig.aws.pipes = deployment()
     poller = rig.start(ready=False, **settings)
-    assert poller.process.wait(30) == 1
+    assert poller.process.wait(60) == 1
     last = poller.log.read_text().splitlines()[-1]
     assert last.startswith("poller: ")
     assert sentence in last
@@ -199,12 +199,12 @@ def test_partitions_that_would_be_left_out_with_their_posts_are_one_sentence_and
     rig.aws.pipes = deployment()
     rig.streams.client.hincrby(counters_key(4), "accepted", 1)
     poller = rig.start(ready=False, partitions=2)
-    assert poller.process.wait(30) == 1
+    assert poller.process.wait(60) == 1
     assert "BAROMETER_PARTITIONS: there were more than 2 before" in poller.log.read_text().splitlines()[-1]
 
 
 def test_a_wrong_deployment_is_one_sentence_and_exit_1(rig: Rig) -> None:
     rig.aws.pipes = deployment(Targets=["nowhere"])
     poller = rig.start(ready=False)
-    assert poller.process.wait(30) == 1
+    assert poller.process.wait(60) == 1
     assert "names stream 'nowhere', which Streams does not declare" in poller.log.read_text().splitlines()[-1]
