@@ -1,7 +1,7 @@
 """Parcels on their way: each a task of its own, tried until every one of its records has come to an end.
 
-As many are in flight as the pipe's ``ParallelizationFactor``; one that waits for its next try holds up no other, which
-is what keeps a poison record from harming its neighbours.
+As many are in flight as the function bears, up to the pipe's ``ParallelizationFactor``; one that waits for its next try
+holds up no other, which is what keeps a poison record from harming its neighbours.
 """
 
 import asyncio
@@ -14,10 +14,11 @@ import redis
 
 from barometer.errors import UnavailableError
 from barometer.observability import logger
-from barometer.stores.functions import FunctionError, TooLargeError
+from barometer.stores.functions import FunctionError, FunctionTimeoutError, ThrottledError, TooLargeError
 from infra.poller.answer import AnswerError, parse
 from infra.poller.bench import Bench
 from infra.poller.commit import Committed, Committer, new_token
+from infra.poller.flights import Flights
 from infra.poller.group import has_vanished
 from infra.poller.lease import Lease
 from infra.poller.records import Failure, Parcel, Record, Try, event, pack
@@ -39,7 +40,8 @@ class Parcels:
         self._committer = Committer(bench.scripts, bench.deployment, seat)
         self._pace = Pace(bench.delays.capped(UNREACHABLE_CAP_SECONDS))
         self._redis_delays = bench.delays.capped(REDIS_CAP_SECONDS)
-        self._flights = asyncio.Semaphore(seat.pipe.parallelization_factor)
+        flights = bench.meters.flights.labels(**seat.labels)
+        self._flights = Flights(seat.pipe.parallelization_factor, flights.set)
         self._tasks = asyncio.TaskGroup()
         self._waiting: dict[asyncio.Task[None], Parcel] = {}
 
@@ -75,7 +77,7 @@ class Parcels:
     async def _carry(self, parcel: Parcel) -> None:
         """Try a parcel once, when it is due, and start what is to be tried again."""
         await rest(self._stop, self._bench.delays.after(parcel.failures))
-        async with self._flights:
+        async with self._flights as epoch:
             self._waiting.pop(cast("asyncio.Task[None]", asyncio.current_task()), None)
             await self._pace.ready(self._stop)
             if self._stop.is_set():
@@ -86,9 +88,9 @@ class Parcels:
             if letters:
                 await self._settle(died(letters), [letter.record for letter in letters])
             if sound:
-                await self._settle(await self._try(Parcel(sound, parcel.failures)), sound)
+                await self._settle(await self._try(Parcel(sound, parcel.failures), epoch), sound)
 
-    async def _try(self, parcel: Parcel) -> Verdict:
+    async def _try(self, parcel: Parcel, epoch: int) -> Verdict:
         """Invoke the function, and judge what came of it."""
         started, outcome = time.perf_counter(), "ok"
         tried = Try(int(time.time() * 1_000), len(parcel.records))
@@ -99,10 +101,14 @@ class Parcels:
         except UnavailableError as error:
             outcome = type(error).__name__
             self._pace.slow()
+            if isinstance(error, ThrottledError):
+                self._flights.shrink(epoch)
             logger.warning("the function is not available", error=str(error), **self._labels)
             return put_off(parcel, Failure(outcome, str(error), tried))
         except FunctionError as error:
             outcome = type(error).__name__
+            if isinstance(error, FunctionTimeoutError):
+                self._flights.shrink(epoch)
             tried = replace(tried, request_id=error.request_id)
             failure = Failure(error.error_type, str(error), tried, error.stack_trace)
             return self._failed(parcel, failure, oversized=isinstance(error, TooLargeError))
@@ -117,6 +123,7 @@ class Parcels:
             self._meters.batch_size.labels(self._pipe.name).observe(len(parcel.records))
             self._meters.invoke.labels(self._pipe.name, outcome).observe(time.perf_counter() - started)
         self._pace.steady()
+        self._flights.grow(epoch)
         return answered(self._pipe, parcel, answer, tried)
 
     def _failed(self, parcel: Parcel, failure: Failure, *, oversized: bool = False) -> Verdict:

@@ -38,6 +38,7 @@ class Meters:
         self.pending = self._gauge("pending_records", "Records that pollers hold")
         self.oldest = self._gauge("oldest_age_seconds", "How long the oldest unfinished record has been waiting")
         self.in_flight = self._gauge("in_flight_records", "Records that this poller holds")
+        self.flights = self._gauge("flights", "Calls that may be in flight at once, as the function bears them")
         self.backpressure = self._gauge("backpressure", "1 while reading rests because a target is full")
         self.batch_size = Histogram(
             "barometer_poller_batch_records",

@@ -1,6 +1,7 @@
 """What fails: retried, halved, rejected, dead; and never a neighbour's problem."""
 
 import json
+import threading
 import time
 
 import pytest
@@ -146,6 +147,65 @@ def test_what_is_no_records_fault_spends_no_attempt(rig: Rig, trouble: Exception
     until(lambda: rig.streams.length("posts") == 2)
     assert rig.streams.letters() == []
     assert "ingest.retried" not in rig.streams.counters()
+
+
+class Crowd:
+    """A function that bears ``most`` calls at once and refuses more, or times out; it knows how many it was asked."""
+
+    def __init__(self, trouble: Exception) -> None:
+        self.most = 100
+        self.together = 0
+        self.peak = 0
+        self._trouble = trouble
+        self._lock = threading.Lock()
+
+    def __call__(self, records: list[Body]) -> Body:
+        with self._lock:
+            self.together += 1
+            self.peak = max(self.peak, self.together)
+            borne = self.together <= self.most
+        time.sleep(0.02)  # what the call takes
+        with self._lock:
+            self.together -= 1
+        if not borne:
+            raise self._trouble
+        return echo(records)
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [RefusedError(429, "TooManyRequestsException"), HandlerError("Sandbox.Timedout", "Task timed out after 3.00 s")],
+    ids=["throttled", "timed out"],
+)
+def test_trouble_shrinks_what_is_in_flight_and_health_grows_it(rig: Rig, trouble: Exception) -> None:
+    crowd = Crowd(trouble)
+    rig.aws.pipes = deployment(BatchSize=1, ParallelizationFactor=8, MaximumRetryAttempts=10_000)
+    rig.aws.functions = {"ingest": crowd}
+    poller = rig.start()
+    added = 0
+
+    def flights() -> float:
+        nonlocal added
+        if rig.streams.length("raw") < 50:  # never idle, and never far from the end
+            rig.streams.add("raw", *({"n": n} for n in range(added, added + 50)))
+            added += 50
+        start = 'barometer_poller_flights{partition="0",pipe="ingest"} '
+        (line,) = [line for line in poller.get("/metrics")[1].splitlines() if line.startswith(start)]
+        return float(line.removeprefix(start))
+
+    until(lambda: flights() == 8 and crowd.peak == 8)
+    crowd.most = 0
+    for measure in (False, True):  # first what was out already comes back
+        until(lambda: flights() == 1)
+        crowd.peak, tried = 0, len(rig.aws.calls)
+        until(lambda tried=tried: len(rig.aws.calls) > tried + 10)
+        assert crowd.peak == 1 or not measure
+    crowd.most = 100
+    until(lambda: flights() == 8 and crowd.peak == 8)
+    until(lambda: rig.streams.length("raw") == 0)
+    assert sorted(body["n"] for body in rig.streams.bodies("posts")) == list(range(added))
+    assert rig.streams.letters() == []
+    assert ("ingest.retried" in rig.streams.counters()) == isinstance(trouble, HandlerError)
 
 
 def test_an_endpoint_that_comes_back_gets_what_waited(rig: Rig) -> None:
