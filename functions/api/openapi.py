@@ -32,6 +32,7 @@ TAGS = [
     {"name": "keys", "description": "Who may do what"},
     {"name": "session", "description": "Signing in to the dashboard"},
     {"name": "pipeline", "description": "What became of every accepted post"},
+    {"name": "dead letters", "description": "Posts that could not be processed, and sending them again"},
     {"name": "health", "description": "Whether the whole works"},
 ]
 _ALWAYS = {"500": "A fault of ours; the log tells more", "503": "Full or down just now; ask again after `Retry-After`"}

@@ -1,7 +1,8 @@
 # ruff: noqa: PLC0415 (what only one command needs is imported when that is called, so that the others are quick)
 """The command ``barometer``: what goes wrong is one sentence on stderr, and exit code 1.
 
-Other parts of the house bring their own commands (``infra.feeds.cli``, ``infra.evaluation.cli``).
+Other parts of the house bring their own commands (``infra.local.dead_cli``, ``infra.feeds.cli``,
+``infra.evaluation.cli``).
 """
 
 import json
@@ -14,6 +15,7 @@ import typer
 from barometer.errors import BarometerError
 from infra.evaluation import cli as evaluation
 from infra.feeds import cli as feeds
+from infra.local import dead_cli as dead
 from infra.local.home import Home
 
 HomeOption = Annotated[Path, typer.Option(envvar="BAROMETER_HOME", help="The folder that everything lives in.")]
@@ -104,6 +106,7 @@ def audit(*, home: HomeOption = DEFAULT_HOME, as_json: JsonOption = False) -> No
     raise typer.Exit(0 if outcome.balanced else 1)
 
 
+dead.register(app)
 feeds.register(app)
 evaluation.register(app)
 

@@ -320,6 +320,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Dead Letters
+         * @description Dead letters, those that died last first, with their texts cut short.
+         *
+         *     Scope: `admin`.
+         */
+        get: operations["list_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Dead Letter
+         * @description One dead letter, whole.
+         *
+         *     Scope: `admin`.
+         */
+        get: operations["get_dead_letter"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/dead-letters/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redrive Dead Letters
+         * @description Send dead letters again, each to the stream it died in, with age and attempts anew.
+         *
+         *     No letter is lost or sent twice, whoever else calls and whatever is killed. A full stream takes none: what has no
+         *     room stays a letter. `all` goes from the newest to the oldest; call again with `next_cursor` until it is null.
+         *
+         *     Scope: `admin`.
+         */
+        post: operations["redrive_dead_letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/keys": {
         parameters: {
             query?: never;
@@ -519,6 +588,79 @@ export interface components {
              * @description Their language, if it is not the deployment's default
              */
             lang?: string | null;
+        };
+        /**
+         * DeadLetter
+         * @description A record that will not be tried again, where it died and why. What it does not tell is empty or null.
+         */
+        DeadLetter: {
+            /**
+             * Id
+             * @example 0-1763800000000-0
+             */
+            id: string;
+            /**
+             * Kind
+             * @description `rejected` by its function; or `dead`, its attempts or its age spent
+             */
+            kind: string;
+            /**
+             * Stream
+             * @description Where it died; a redrive puts it back there
+             */
+            stream: string;
+            /** Pipe */
+            pipe: string;
+            /** Function */
+            function: string;
+            /**
+             * Record Id
+             * @description Its id in the stream
+             */
+            record_id: string;
+            /** Reason */
+            reason: string;
+            /** Error Type */
+            error_type: string;
+            /** Attempts */
+            attempts: number | null;
+            /**
+             * First At
+             * @description When it was added to the stream
+             */
+            first_at: string | null;
+            /** Dead At */
+            dead_at: string | null;
+            /**
+             * Body
+             * @description The record: its first 1,000 bytes in a list, else its first 100,000
+             */
+            body: string;
+            /**
+             * Body Bytes
+             * @description How many bytes the body really has
+             */
+            body_bytes: number;
+            /**
+             * Details
+             * @description Whatever else the letter tells, cut as the body is
+             */
+            details: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * DeadLetterPage
+         * @description Dead letters, those that died last first. A page may be short, or empty, and yet have a `next_cursor`.
+         */
+        DeadLetterPage: {
+            /** Items */
+            items: components["schemas"]["DeadLetter"][];
+            /**
+             * Next Cursor
+             * @description Give it as `cursor` for the next piece; null at the end
+             */
+            next_cursor?: string | null;
         };
         /**
          * Emotion
@@ -771,6 +913,8 @@ export interface components {
             duplicates: number;
             /** Dropped */
             dropped: number;
+            /** Redriven */
+            redriven: number;
         };
         /**
          * Pipeline
@@ -921,6 +1065,68 @@ export interface components {
             metadata?: {
                 [key: string]: components["schemas"]["JsonValue"];
             } | null;
+        };
+        /**
+         * RedriveIn
+         * @description Which letters to send again: `ids`, or `all` (of a `kind`, of a `pipe`).
+         */
+        RedriveIn: {
+            /** Ids */
+            ids?: string[] | null;
+            /** All */
+            all?: true | null;
+            /** Kind */
+            kind?: ("rejected" | "dead") | null;
+            /** Pipe */
+            pipe?: string | null;
+            /**
+             * Cursor
+             * @description `next_cursor` of the call before
+             */
+            cursor?: string | null;
+        };
+        /**
+         * Redriven
+         * @description What a call did; it ends within seconds, so `all` may take several.
+         */
+        Redriven: {
+            /**
+             * Redriven
+             * @description How many were sent again
+             */
+            redriven: number;
+            /**
+             * Missing
+             * @description Not there: sent again by another call already, or never was
+             */
+            missing: string[];
+            /** Refused */
+            refused: components["schemas"]["Refused"][];
+            /**
+             * Remaining
+             * @description How many dead letters there are now, of whatever kind and pipe
+             */
+            remaining: number;
+            /**
+             * Next Cursor
+             * @description Of `all`: give it as `cursor` to go on
+             */
+            next_cursor: string | null;
+            /**
+             * Retry After
+             * @description Seconds after which to call again, because a stream is full; of `all` with this `next_cursor`. If both are null, all is done
+             */
+            retry_after: number | null;
+        };
+        /**
+         * Refused
+         * @description A letter that stays one.
+         */
+        Refused: {
+            /** Id */
+            id: string;
+            /** Reason */
+            reason: string;
         };
         /**
          * Rule
@@ -2846,6 +3052,251 @@ export interface operations {
             };
             /** @description The key lacks the scope */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ours; the log tells more */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Full or down just now; ask again after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_dead_letters: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the piece before */
+                cursor?: string | null;
+                /** @description `rejected` by its function; or `dead`, its attempts or its age spent */
+                kind?: ("rejected" | "dead") | null;
+                /** @description The pipe in which they died */
+                pipe?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            /** @description No key, or one that is unknown or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Understood, but not right: `errors` names the fields */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ours; the log tells more */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Full or down just now; ask again after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_dead_letter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetter"];
+                };
+            };
+            /** @description No key, or one that is unknown or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is none of that name or id */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Understood, but not right: `errors` names the fields */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A fault of ours; the log tells more */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Full or down just now; ask again after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redrive_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedriveIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redriven"];
+                };
+            };
+            /** @description The body is not JSON, or not UTF-8 */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No key, or one that is unknown or revoked */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The key lacks the scope */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Understood, but not right: `errors` names the fields */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -68,6 +68,7 @@ class Pipe(BaseModel):
     rejected: int
     duplicates: int
     dropped: int
+    redriven: int
 
 
 class ScoredBy(BaseModel):

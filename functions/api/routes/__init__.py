@@ -1,6 +1,18 @@
 """One file a resource; here they are gathered."""
 
-from functions.api.routes import alerts, analyze, health, keys, mood, pipeline, posts, rules, session, topics
+from functions.api.routes import (
+    alerts,
+    analyze,
+    dead_letters,
+    health,
+    keys,
+    mood,
+    pipeline,
+    posts,
+    rules,
+    session,
+    topics,
+)
 
 routers = (
     posts.router,
@@ -10,6 +22,7 @@ routers = (
     alerts.router,
     analyze.router,
     pipeline.router,
+    dead_letters.router,
     keys.router,
     session.router,
     health.router,

@@ -134,6 +134,12 @@ class Deployment(BaseModel):
                     f"pipes {readers[pipe.source]!r} and {pipe.name!r} read the same stream {pipe.source!r}"
                 )
             readers[pipe.source] = pipe.name
-            if pipe.keeps_books and pipe.dead_letters is None:
+            if not pipe.keeps_books:
+                continue
+            if pipe.dead_letters is None:
                 raise ValueError(f"pipe {pipe.name!r} carries posts, so it needs DestinationConfig.OnFailure")
+            if self.streams[pipe.dead_letters].when_full == "trim":
+                raise ValueError(
+                    f"pipe {pipe.name!r} carries posts, so stream {pipe.dead_letters!r}, where they die, may not trim"
+                )
         return self

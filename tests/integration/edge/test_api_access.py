@@ -178,7 +178,7 @@ NEEDS = {
     "delete_rule": "admin", "list_alerts": "read", "acknowledge_alert": "read", "analyze": "read",
     "get_pipeline": "read", "list_keys": "admin", "create_key": "admin", "get_key": "admin", "update_key": "admin",
     "revoke_key": "admin", "get_session": None, "create_session": "open", "delete_session": "open",
-    "get_health": "open",
+    "get_health": "open", "list_dead_letters": "admin", "get_dead_letter": "admin", "redrive_dead_letters": "admin",
 }  # fmt: skip
 OPERATIONS = [
     (operation["operationId"], method.upper(), path)
@@ -193,10 +193,12 @@ def test_an_operation_answers_those_with_its_scope_and_nobody_else(
 ):
     path = path.replace("{id}", "0" * 8 + "-0000-0000-0000-" + "0" * 12).replace("{name}", "none")
     path = path.replace("/keys/00000000-0000-0000-0000-000000000000", "/keys/abc")
+    path = path.replace("/dead-letters/00000000-0000-0000-0000-000000000000", "/dead-letters/0-1-0")
     bodies = {
         "create_posts": {"posts": [{"text": "a", "source": "test"}]},
         "create_topic": {"name": "some", "query": "a"}, "update_topic": {"query": "a"},
         "create_rule": {"name": "some", "threshold": 0.5}, "update_rule": {"enabled": False},
+        "redrive_dead_letters": {"all": True},
         "analyze": {"texts": ["a"]}, "create_key": {"name": "some", "scopes": ["read"]}, "update_key": {"name": "some"},
     }  # fmt: skip
     body, needed = bodies.get(name), NEEDS[name]

@@ -68,8 +68,8 @@ class PipeState:
     """One pipe over all partitions.
 
     ``lag`` is what no poller has taken yet and ``pending`` what pollers hold; the other numbers only grow: records
-    ended (``taken``), outputs written, attempts repeated, dead letters, rejections, duplicates not forwarded, and dead
-    letters dropped for want of a destination.
+    ended (``taken``), outputs written, attempts repeated, dead letters, rejections, duplicates not forwarded, dead
+    letters dropped for want of a destination, and dead letters sent again (``redriven``).
     """
 
     name: str
@@ -84,6 +84,7 @@ class PipeState:
     rejected: int
     duplicates: int
     dropped: int
+    redriven: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,7 @@ def pipes(client: "Redis", deployment: Deployment, partitions: int) -> list[Pipe
                 rejected=counters[f"{pipe.name}.rejected"],
                 duplicates=counters[f"{pipe.name}.duplicates"],
                 dropped=counters[f"{pipe.name}.dropped"],
+                redriven=counters[f"{pipe.name}.redriven"],
             )
         )
     return states
