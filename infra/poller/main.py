@@ -24,7 +24,7 @@ from barometer.stores.redis import connect_async
 from barometer.streams import Deployment, counters_key
 from infra.poller.bench import Bench
 from infra.poller.invoke import Invoker
-from infra.poller.monitor import monitor
+from infra.poller.monitor import Monitor
 from infra.poller.retry import Delays
 from infra.poller.scripts import Scripts
 from infra.poller.seat import Seat
@@ -100,7 +100,7 @@ async def poll(settings: PollerSettings, plan: Deployment) -> bool:
         )
         collect_seldom()
         logger.info("polling", consumer=places[0].consumer, pipes=len(plan.pipes), address=address)
-        watch = asyncio.create_task(monitor(client, plan, settings.partitions, meters, health))
+        watch = asyncio.create_task(Monitor(client, plan, settings.partitions, meters, health).run())
         closing.callback(watch.cancel)
         return await _until_drained(_work(bench, places), bench, health, settings.drain_seconds)
 

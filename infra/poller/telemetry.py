@@ -61,6 +61,12 @@ class Meters:
         self.letters = self._counter("dead_letters", "Records that died", "kind")
         self.lost = self._counter("lost_records", "Records that another poller had taken over before the commit")
         self.taken_over = self._counter("taken_over_records", "Records taken over from a poller that let its lease go")
+        self.losses = Counter(
+            "barometer_poller_redis_lost_records",
+            "What Redis lost: accepted posts not even counted any more, and unfinished records",
+            ["partition", "what"],
+            registry=self.registry,
+        )
         self.faults = self._counter("redis_errors", "Calls of Redis that failed")
 
     def _gauge(self, name: str, text: str) -> Gauge:

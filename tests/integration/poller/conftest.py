@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from tests.integration.poller.hindrances import Gate, Wire, wire_to
 from tests.integration.poller.rig import Rig, Streams, fake_aws
 
 
@@ -15,3 +16,16 @@ def rig(redis_url: str, tmp_path: Path) -> Iterator[Rig]:
         rig = Rig(aws, Streams(client), redis_url, tmp_path)
         yield rig
         rig.end()
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate(calls=1)
+    yield gate
+    gate.open.set()
+
+
+@pytest.fixture
+def wire(redis_url: str) -> Iterator[Wire]:
+    with wire_to(redis_url) as wire:
+        yield wire

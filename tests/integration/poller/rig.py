@@ -136,6 +136,10 @@ class Streams:
     def bodies(self, stream: str, partition: int = 0) -> list[Any]:
         return [json.loads(entry[b"body"]) for _, entry in self.client.xrange(stream_key(stream, partition))]
 
+    def numbers(self) -> list[int]:
+        """The ``n`` of each body in ``posts``."""
+        return sorted(body["n"] for body in self.bodies("posts"))
+
     def letters(self) -> list[dict[str, str]]:
         return [
             {name.decode(): value.decode(errors="replace") for name, value in entry.items()}

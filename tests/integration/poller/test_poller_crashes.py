@@ -1,49 +1,13 @@
-"""Pollers that are killed, frozen, stopped or many; a Redis that is emptied or restarted."""
+"""Pollers that are killed, frozen, cut off, stopped or many: they share the work and lose and double none of it."""
 
-import contextlib
 import json
-import shutil
 import signal
-import subprocess
-import tempfile
-import threading
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from redis import Redis
+import time
 
 from barometer.stores.streams import books
-from barometer.streams import counters_key, stream_key
-from infra.local.services import redis_service
-from tests.integration.poller.rig import Body, HandlerError, Poller, Rig, Streams, deployment, echo, until
-
-
-class Gate:
-    """A function that waits, in its first calls, until the test lets it go on."""
-
-    def __init__(self, calls: int) -> None:
-        self.entered = threading.Semaphore(0)
-        self.open = threading.Event()
-        self._left = calls
-
-    def __call__(self, records: list[Body]) -> Body:
-        self._left -= 1
-        if self._left >= 0:
-            self.entered.release()
-            self.open.wait(60)
-        return echo(records)
-
-
-@pytest.fixture
-def gate() -> Iterator[Gate]:
-    gate = Gate(calls=1)
-    yield gate
-    gate.open.set()
-
-
-def _numbers(rig: Rig) -> list[int]:
-    return sorted(body["n"] for body in rig.streams.bodies("posts"))
+from barometer.streams import counters_key
+from tests.integration.poller.hindrances import Gate, Wire
+from tests.integration.poller.rig import Body, HandlerError, Poller, Rig, deployment, echo, until
 
 
 def test_a_batch_killed_before_its_commit_is_repeated_not_lost(rig: Rig, gate: Gate) -> None:
@@ -55,7 +19,7 @@ def test_a_batch_killed_before_its_commit_is_repeated_not_lost(rig: Rig, gate: G
     gate.open.set()
     rig.start()
     until(lambda: rig.streams.length("raw") == 0)
-    assert _numbers(rig) == list(range(30))
+    assert rig.streams.numbers() == list(range(30))
     assert rig.streams.counters() == {"ingest.in": 30, "ingest.out": 30}
     assert rig.aws.calls[0].ids in [call.ids for call in rig.aws.calls[1:]]
 
@@ -72,7 +36,7 @@ def test_pollers_killed_again_and_again_lose_and_double_nothing(rig: Rig) -> Non
         rig.pollers[-1].kill()
         rig.start(lease_seconds=0.5)
     until(lambda: rig.streams.length("raw") == 0)
-    assert _numbers(rig) == list(range(3_000))
+    assert rig.streams.numbers() == list(range(3_000))
     assert books(rig.streams.client, 1).missing == 0
 
 
@@ -87,7 +51,7 @@ def test_a_frozen_poller_that_wakes_commits_nothing_that_was_taken_over(rig: Rig
     gate.open.set()
     frozen.send(signal.SIGCONT)
     until(lambda: frozen.told("records are no longer ours"))
-    assert _numbers(rig) == list(range(10))
+    assert rig.streams.numbers() == list(range(10))
     assert rig.streams.counters() == {"ingest.in": 10, "ingest.out": 10}
 
 
@@ -105,7 +69,107 @@ def test_a_frozen_poller_that_wakes_takes_nothing_back(rig: Rig) -> None:
     assert rig.streams.consumers("raw", "ingest")[second.consumer] == 1
     gate.open.set()
     until(lambda: rig.streams.length("raw") == 0)
-    assert _numbers(rig) == [1]
+    assert rig.streams.numbers() == [1]
+
+
+def _number(record: Body) -> int:
+    return int(json.loads(record["body"])["n"])
+
+
+def test_a_poller_cut_off_from_redis_commits_nothing_that_was_taken_over_and_works_on(
+    rig: Rig, gate: Gate, wire: Wire
+) -> None:
+    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": gate}
+    rig.streams.add("raw", *({"n": n} for n in range(10)))
+    cut_off = rig.start(lease_seconds=0.5, redis_url=wire.url)
+    assert gate.entered.acquire(timeout=60)
+    wire.cut()
+    second = rig.start(lease_seconds=0.5)
+    until(lambda: rig.streams.length("posts") == 10)
+    gate.open.set()
+    until(lambda: cut_off.told("a commit is not answered yet"))
+    wire.mend()
+    until(lambda: cut_off.told("records are no longer ours"))
+    assert second.stop() == 0
+    rig.streams.add("raw", {"n": 10})
+    until(lambda: rig.streams.length("raw") == 0)
+    assert rig.streams.numbers() == list(range(11))
+    assert rig.streams.counters() == {"ingest.in": 11, "ingest.out": 11}
+
+
+def test_a_commit_that_arrives_late_writes_nothing_that_was_taken_over(rig: Rig, gate: Gate, wire: Wire) -> None:
+    def function(records: list[Body]) -> Body:
+        return gate(records) if any(_number(record) for record in records) else echo(records)
+
+    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": function}
+    first = rig.start(lease_seconds=0.5, redis_url=wire.url)
+    rig.streams.add("raw", {"n": 0})
+    until(lambda: rig.streams.numbers() == [0])  # by now Redis knows the script
+    rig.streams.add("raw", {"n": 1})
+    assert gate.entered.acquire(timeout=60)
+    wire.there.clear()
+    gate.open.set()
+    until(lambda: any(b'{"n":1}' in data for data in wire.held))
+    rig.start(lease_seconds=0.5)
+    until(lambda: rig.streams.numbers() == [0, 1])
+    wire.there.set()
+    until(lambda: first.told("records are no longer ours"))
+    assert not any(b'{"n":1}' in data for data in wire.held)
+    assert rig.streams.numbers() == [0, 1]
+    assert rig.streams.counters() == {"ingest.in": 2, "ingest.out": 2}
+
+
+def test_a_commit_whose_reply_is_lost_is_known_to_have_been_made(rig: Rig, gate: Gate, wire: Wire) -> None:
+    def function(records: list[Body]) -> Body:
+        return gate(records) if any(_number(record) for record in records) else echo(records)
+
+    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": function}
+    poller = rig.start(redis_url=wire.url)
+    rig.streams.add("raw", {"n": 0})
+    until(lambda: rig.streams.numbers() == [0])  # by now Redis knows the script
+    rig.streams.add("raw", {"n": 1})
+    assert gate.entered.acquire(timeout=60)
+    wire.back.clear()
+    gate.open.set()
+    until(lambda: rig.streams.numbers() == [0, 1])
+    wire.cut()
+    wire.mend()
+    until(lambda: 'barometer_poller_ended_records_total{pipe="ingest"} 2.0' in poller.get("/metrics")[1])
+    assert not poller.told("records are no longer ours")
+    assert rig.streams.counters() == {"ingest.in": 2, "ingest.out": 2}
+    assert len(rig.aws.calls) == 2
+
+
+def _freeze_at_work(rig: Rig, poller: Poller) -> None:
+    """Freeze it while it holds records."""
+
+    def holds() -> bool:
+        poller.send(signal.SIGSTOP)
+        if rig.streams.consumers("raw", "ingest").get(poller.consumer):
+            return True
+        poller.send(signal.SIGCONT)
+        return False
+
+    until(holds)
+
+
+def test_of_several_pollers_one_is_killed_and_one_frozen_and_the_rest_do_all_the_work(rig: Rig) -> None:
+    def slow(records: list[Body]) -> Body:
+        time.sleep(0.03)  # what the call takes
+        return echo(records)
+
+    rig.aws.pipes, rig.aws.functions = deployment(BatchSize=5, ParallelizationFactor=2), {"ingest": slow}
+    rig.streams.client.hset(counters_key(0), "accepted", 1_000)
+    frozen, killed, _ = (rig.start(lease_seconds=1) for _ in range(3))
+    rig.streams.add("raw", *({"n": n} for n in range(1_000)))
+    until(lambda: sum(map(bool, rig.streams.consumers("raw", "ingest").values())) == 3)  # they share the work
+    _freeze_at_work(rig, frozen)
+    killed.kill()
+    until(lambda: rig.streams.length("raw") == 0)
+    frozen.send(signal.SIGCONT)
+    until(lambda: frozen.told("records are no longer ours"))
+    assert rig.streams.numbers() == list(range(1_000))
+    assert books(rig.streams.client, 1).missing == 0
 
 
 def test_a_slow_call_keeps_its_records(rig: Rig, gate: Gate) -> None:
@@ -194,10 +258,10 @@ def test_a_drain_hands_back_while_a_long_call_goes_on(rig: Rig, gate: Gate) -> N
     poller.send(signal.SIGTERM)
     until(lambda: poller.get("/healthz")[0] == 503)
     rig.start(lease_seconds=600)
-    until(lambda: _numbers(rig) == [1])
+    until(lambda: rig.streams.numbers() == [1])
     gate.open.set()
     assert poller.process.wait(60) == 0
-    assert _numbers(rig) == [1, 2]
+    assert rig.streams.numbers() == [1, 2]
 
 
 def test_a_drain_has_a_bound(rig: Rig, gate: Gate) -> None:
@@ -216,7 +280,7 @@ def test_pollers_share_the_work_and_double_none_of_it(rig: Rig) -> None:
     pollers = [rig.start() for _ in range(2)]
     rig.streams.add("raw", *({"n": n} for n in range(2_000)))
     until(lambda: rig.streams.length("raw") == 0)
-    assert _numbers(rig) == list(range(2_000))
+    assert rig.streams.numbers() == list(range(2_000))
     for poller in pollers:
         assert 'barometer_poller_ended_records_total{pipe="ingest"}' in poller.get("/metrics")[1]
 
@@ -229,96 +293,3 @@ def test_the_names_of_dead_pollers_are_forgotten(rig: Rig) -> None:
     dead.kill()
     alive = rig.start(lease_seconds=0.3)
     until(lambda: set(rig.streams.consumers("raw", "ingest")) == {alive.consumer})
-
-
-def test_an_emptied_redis_heals_without_a_hot_loop(rig: Rig) -> None:
-    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": echo}
-    poller = rig.start()
-    rig.streams.add("raw", {"n": 1})
-    until(lambda: rig.streams.length("posts") == 1)
-    rig.streams.client.flushall()
-    rig.streams.client.config_resetstat()
-    rig.streams.add("raw", {"n": 2})
-    until(lambda: _numbers(rig) == [2])
-    assert poller.told("the consumer group vanished: making it anew")
-    assert rig.streams.client.info("commandstats")["cmdstat_xreadgroup"]["calls"] < 20
-
-
-def test_what_an_emptied_redis_lost_is_told_and_not_committed(rig: Rig, gate: Gate) -> None:
-    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": gate}
-    poller = rig.start()
-    rig.streams.add("raw", {"n": 1})
-    assert gate.entered.acquire(timeout=60)
-    rig.streams.client.flushall()
-    gate.open.set()
-    until(lambda: poller.told("records are no longer ours"))
-    rig.streams.add("raw", {"n": 2})
-    until(lambda: _numbers(rig) == [2])
-
-
-@contextlib.contextmanager
-def _redis(folder: Path) -> Iterator[str]:
-    """A Redis of this test's own, which keeps what it is told on disk; killed at the end."""
-    service = redis_service(folder, fsync="always")
-    process = subprocess.Popen(
-        service.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **service.identity()
-    )
-    try:
-        service.wait_ready(lambda: process.poll() is None)
-        yield service.url
-    finally:
-        process.kill()
-        process.wait(20)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="baro-"))
-    yield folder
-    shutil.rmtree(folder)
-
-
-def test_a_redis_that_is_killed_and_comes_back_goes_on_where_it_was(rig: Rig, gate: Gate, folder: Path) -> None:
-    rig.aws.pipes, rig.aws.functions = deployment(BatchSize=5), {"ingest": gate}
-    with _redis(folder) as url:
-        poller = rig.start(redis_url=url)
-        Streams(Redis.from_url(url)).add("raw", *({"n": n} for n in range(10)))
-        assert gate.entered.acquire(timeout=60)
-    until(lambda: poller.told("cannot read") or poller.told("the lease is not renewed"))
-    gate.open.set()
-    until(lambda: poller.told("a commit is not answered yet"))
-    with _redis(folder) as url, Redis.from_url(url) as client:
-        streams = Streams(client)
-        until(lambda: streams.length("raw") == 0)
-        assert sorted(body["n"] for body in streams.bodies("posts")) == list(range(10))
-        assert streams.counters() == {"ingest.in": 10, "ingest.out": 10}
-        assert _first_batch_was_asked_once(rig)
-        assert poller.stop() == 0
-
-
-def _first_batch_was_asked_once(rig: Rig) -> bool:
-    asked = [json.loads(record["body"])["n"] for call in rig.aws.calls for record in call.records]
-    return sorted(asked) == list(range(10))
-
-
-def test_a_poller_starts_before_its_redis(rig: Rig, folder: Path) -> None:
-    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": echo}
-    url = redis_service(folder, fsync="always").url
-    poller: Poller = rig.start(redis_url=url)
-    until(lambda: poller.told("cannot read"))
-    assert poller.get("/healthz")[0] == 503
-    with _redis(folder) as url, Redis.from_url(url) as client:
-        streams = Streams(client)
-        streams.add("raw", {"n": 1})
-        until(lambda: streams.length("posts") == 1)
-        until(lambda: poller.get("/healthz")[0] == 200)
-
-
-def test_a_stream_deleted_under_a_full_load_is_made_anew(rig: Rig) -> None:
-    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": echo}
-    rig.start()
-    rig.streams.add("raw", *({"n": n} for n in range(200)))
-    rig.streams.client.delete(stream_key("raw", 0))
-    rig.streams.add("raw", {"n": 1_000})
-    until(lambda: 1_000 in _numbers(rig))
-    until(lambda: rig.streams.length("raw") == 0)
