@@ -24,7 +24,7 @@ from infra.poller.lease import Lease
 from infra.poller.records import Failure, Parcel, Record, Try, event, pack
 from infra.poller.retry import REDIS_CAP_SECONDS, UNREACHABLE_CAP_SECONDS, Pace, rest
 from infra.poller.seat import Seat
-from infra.poller.verdict import Verdict, answered, died, failed, put_off, screened, too_large
+from infra.poller.verdict import FILTERED, Verdict, answered, failed, put_off, screened, too_large
 
 
 class Parcels:
@@ -84,9 +84,10 @@ class Parcels:
                 await self._hand_back(parcel.records)
                 return
             held = self._lease.still_held(parcel.records)
-            sound, letters = screened(self._pipe, held, int(time.time() * 1_000))
-            if letters:
-                await self._settle(died(letters), [letter.record for letter in letters])
+            sound, verdict = screened(self._pipe, held, int(time.time() * 1_000))
+            if verdict.ended:
+                ended = set(verdict.ended)
+                await self._settle(verdict, [record for record in held if record.id in ended])
             if sound:
                 await self._settle(await self._try(Parcel(sound, parcel.failures), epoch), sound)
 
@@ -175,6 +176,7 @@ class Parcels:
         self._meters.ended.labels(name).inc(len(verdict.ended))
         self._meters.written.labels(name).inc(len(verdict.outputs) - committed.duplicates)
         self._meters.duplicates.labels(name).inc(committed.duplicates)
+        self._meters.filtered.labels(name).inc(sum(outcome == FILTERED for outcome in verdict.finished.values()))
         for letter in verdict.letters:
             self._meters.letters.labels(name, letter.kind).inc()
             logger.warning("a record died", id=letter.record.id, kind=letter.kind, reason=letter.reason, **self._labels)

@@ -58,6 +58,7 @@ class Meters:
         self.written = self._counter("written_records", "Records that a commit wrote to a next stream")
         self.duplicates = self._counter("duplicate_records", "Outputs not written because their key was seen")
         self.retries = self._counter("retried_records", "Attempts that failed and will be repeated")
+        self.filtered = self._counter("filtered_records", "Records that no filter let through to the function")
         self.letters = self._counter("dead_letters", "Records that died", "kind")
         self.lost = self._counter("lost_records", "Records that another poller had taken over before the commit")
         self.taken_over = self._counter("taken_over_records", "Records taken over from a poller that let its lease go")

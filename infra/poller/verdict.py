@@ -4,7 +4,8 @@ The rules are AWS's. A failed batch is halved until the poison is alone, which c
 (``BisectBatchOnFunctionError``); a record that failed alone, or by name in ``batchItemFailures``, has spent one; more
 than ``MaximumRetryAttempts`` of them, or ``MaximumRecordAgeInSeconds``, and it is dead. A record that its function
 rejected is dead at once. A batch whose event or answer is beyond Lambda's 6 MB is halved whatever the pipe says, since
-no repetition could help; a record that is too large alone is rejected.
+no repetition could help; a record that is too large alone is rejected. One that ``FilterCriteria`` leaves out ends
+here; a post among these is rejected, so that the books still tell of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,11 +14,17 @@ from typing import Literal
 
 from barometer.streams import Pipe
 from infra.poller.answer import Answer, Output
+from infra.poller.filters import lets_through
 from infra.poller.records import Failure, Parcel, Record, Try
 
 # The first two are AWS's own words, the ``requestContext.condition`` of what the event source mapping of a stream sends
-# to its on-failure destination. The others have no like there: its functions cannot reject, and its records always fit.
-Condition = Literal["RetryAttemptsExhausted", "RecordAgeExceeded", "Rejected", "InvalidRecord", "PayloadTooLarge"]
+# to its on-failure destination. The others have no like there: its functions cannot reject, its records always fit, and
+# what a filter leaves out is told to nobody.
+Condition = Literal[
+    "RetryAttemptsExhausted", "RecordAgeExceeded", "Rejected", "InvalidRecord", "PayloadTooLarge", "Filtered"
+]
+# How a record has finished that no filter let through: the pipe's counter of that name.
+FILTERED = "filtered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +59,20 @@ class Verdict:
     blamed: Sequence[Record] = ()
 
 
-def screened(pipe: Pipe, records: Sequence[Record], now_ms: int) -> tuple[list[Record], list[Letter]]:
-    """Records that may be tried at ``now_ms``, and letters for those that are too old or can never be told."""
+def screened(pipe: Pipe, records: Sequence[Record], now_ms: int) -> tuple[list[Record], Verdict]:
+    """Records that may be tried at ``now_ms``; and the verdict on those that are too old, filtered or can't be told."""
     sound: list[Record] = []
+    ended: list[str] = []
+    filtered: dict[str, str] = {}
     letters: list[Letter] = []
     for record in records:
         age_ms = now_ms - record.sent_at
         if (fault := record.fault) is not None:
             letters.append(Letter(record, "rejected", fault, "InvalidRecord"))
+        elif not lets_through(pipe.filter_criteria, pipe.source, record):
+            filtered[record.id] = FILTERED
+            if pipe.keeps_books:
+                letters.append(Letter(record, "rejected", "no filter of the pipe lets it through", "Filtered"))
         elif age_ms > pipe.maximum_record_age_s * 1_000:
             reason = f"age spent: waited {age_ms / 1_000:.1f} s of {pipe.maximum_record_age_s} s"
             if (last := record.last) is not None:
@@ -67,12 +80,9 @@ def screened(pipe: Pipe, records: Sequence[Record], now_ms: int) -> tuple[list[R
             letters.append(Letter(record, "dead", reason, "RecordAgeExceeded"))
         else:
             sound.append(record)
-    return sound, letters
-
-
-def died(letters: Sequence[Letter]) -> Verdict:
-    """The verdict on records that only die."""
-    return Verdict(ended=[letter.record.id for letter in letters], letters=letters)
+            continue
+        ended.append(record.id)
+    return sound, Verdict(ended=ended, finished=filtered, letters=letters)
 
 
 def answered(pipe: Pipe, parcel: Parcel, answer: Answer, tried: Try) -> Verdict:
@@ -115,8 +125,11 @@ def too_large(parcel: Parcel, failure: Failure) -> Verdict:
     if len(parcel.records) > 1:
         return _halved(parcel, failure, parcel.failures)
     reason = f"{failure.error_type}: {failure.reason}"
-    return died(
-        [Letter(replace(record, last=failure), "rejected", reason, "PayloadTooLarge") for record in parcel.records]
+    return Verdict(
+        ended=[record.id for record in parcel.records],
+        letters=[
+            Letter(replace(record, last=failure), "rejected", reason, "PayloadTooLarge") for record in parcel.records
+        ],
     )
 
 

@@ -1,5 +1,6 @@
 """What becomes of each record after a try: the rules of attempts, age and halving."""
 
+import json
 from collections import Counter
 
 import pytest
@@ -10,7 +11,7 @@ from barometer.streams import Pipe
 from infra.poller.answer import Answer, Output
 from infra.poller.commit import letter_fields, tally
 from infra.poller.records import Failure, Parcel, Record, Try
-from infra.poller.verdict import answered, died, failed, halves, put_off, screened, too_large
+from infra.poller.verdict import answered, failed, halves, put_off, screened, too_large
 
 TRIED = Try(at_ms=5_000, batch_size=7, request_id="r-1")
 FAILURE = Failure("ValueError", "bad", TRIED, "line 1")
@@ -117,8 +118,37 @@ def test_a_record_reported_as_failed_once_too_often_is_dead() -> None:
 
 @pytest.mark.parametrize(("age_ms", "sound"), [(59_999, True), (60_000, True), (60_001, False)])
 def test_a_record_lives_as_long_as_its_age_allows(age_ms: int, *, sound: bool) -> None:
-    alive, letters = screened(_pipe(MaximumRecordAgeInSeconds=60), _records(1), 1 + age_ms)
-    assert (len(alive), len(letters)) == ((1, 0) if sound else (0, 1))
+    alive, verdict = screened(_pipe(MaximumRecordAgeInSeconds=60), _records(1), 1 + age_ms)
+    assert (len(alive), len(verdict.letters)) == ((1, 0) if sound else (0, 1))
+
+
+def _filtering(*patterns: object, **settings: object) -> Pipe:
+    return _pipe(FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)} for pattern in patterns]}, **settings)
+
+
+def test_a_post_that_no_filter_lets_through_is_rejected_and_the_books_tell() -> None:
+    pipe = _filtering({"messageId": ["2-0"]}, DestinationConfig={"OnFailure": {"Destination": "dead"}})
+    sound, verdict = screened(pipe, _records(3), 10)
+    assert [record.id for record in sound] == ["2-0"]
+    assert verdict.ended == ["1-0", "3-0"]
+    assert {(letter.kind, letter.error_type, letter.reason) for letter in verdict.letters} == {
+        ("rejected", "Filtered", "no filter of the pipe lets it through")
+    }
+    assert tally(pipe, verdict) == {"ingest.in": 2, "ingest.filtered": 2, "ingest.rejected": 2, "rejected": 2}
+
+
+def test_what_is_no_post_ends_when_no_filter_lets_it_through() -> None:
+    pipe = _filtering({"messageId": ["2-0"]}, Source="events")
+    sound, verdict = screened(pipe, _records(3), 10)
+    assert [record.id for record in sound] == ["2-0"]
+    assert verdict.letters == []
+    assert tally(pipe, verdict) == {"ingest.in": 2, "ingest.filtered": 2}
+
+
+def test_a_record_is_filtered_whatever_its_age() -> None:
+    pipe = _filtering({"messageId": ["2-0"]}, Source="events", MaximumRecordAgeInSeconds=1)
+    _, verdict = screened(pipe, _records(2), 10_000)
+    assert tally(pipe, verdict) == {"ingest.in": 2, "ingest.filtered": 1, "ingest.dead": 1, "ingest.dropped": 1}
 
 
 def test_counters_follow_the_verdict() -> None:
@@ -154,9 +184,9 @@ def test_what_is_no_post_moves_no_book() -> None:
 
 
 def test_a_letter_has_everything_needed_to_send_it_again() -> None:
-    _, letters = screened(_pipe(MaximumRecordAgeInSeconds=1), _records(1), 10_000)
-    assert died(letters).ended == ["1-0"]
-    assert letter_fields(_pipe(), letters[0], 10_000) == {
+    _, verdict = screened(_pipe(MaximumRecordAgeInSeconds=1), _records(1), 10_000)
+    assert verdict.ended == ["1-0"]
+    assert letter_fields(_pipe(), verdict.letters[0], 10_000) == {
         "body": b"{}",
         "stream": "raw",
         "pipe": "ingest",
@@ -184,7 +214,7 @@ def test_a_record_that_died_of_age_says_what_its_last_try_came_to() -> None:
     pipe = _pipe(MaximumRecordAgeInSeconds=1)
     (waiting,) = put_off(Parcel(_records(1), failures=3), Failure("ThrottledError", "too many", TRIED)).retries
     assert (waiting.failures, waiting.records[0].attempts) == (3, 0)
-    _, (letter,) = screened(pipe, waiting.records, 10_000)
+    (letter,) = screened(pipe, waiting.records, 10_000)[1].letters
     assert (letter.condition, letter.error_type) == ("RecordAgeExceeded", "RecordAgeExceeded")
     assert letter.reason.endswith("of 1 s; the last try failed: ThrottledError: too many")
     assert letter_fields(pipe, letter, 10_000)["error_message"] == "too many"

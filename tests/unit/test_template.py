@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from barometer.errors import BarometerError
+from barometer.errors import BarometerError, SettingsError
 from barometer.settings import Settings, variable_of
+from barometer.stores.deployment import parse
 from barometer.streams import BOOK_STREAMS, Deployment
 from infra.local.programs import STEPS
 from infra.local.template import TEMPLATE, read_template
@@ -37,6 +38,11 @@ def test_the_pipes_parameter_is_a_deployment_of_the_functions_that_the_template_
     assert [pipe.name for pipe in deployment.pipes] == [
         "ingest", "infer", "aggregate", "alert", "push-posts", "push-metrics", "push-alerts",
     ]  # fmt: skip
+
+
+def test_a_deployment_that_is_no_json_is_refused_as_such() -> None:
+    with pytest.raises(SettingsError, match=r"the parameter pipes is not JSON: .*line 1"):
+        parse("{'Streams'", "pipes")
 
 
 def test_every_setting_reaches_the_functions() -> None:

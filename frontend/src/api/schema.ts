@@ -911,6 +911,8 @@ export interface components {
             rejected: number;
             /** Duplicates */
             duplicates: number;
+            /** Filtered */
+            filtered: number;
             /** Dropped */
             dropped: number;
             /** Redriven */

@@ -67,6 +67,7 @@ class Pipe(BaseModel):
     dead: int
     rejected: int
     duplicates: int
+    filtered: int
     dropped: int
     redriven: int
 

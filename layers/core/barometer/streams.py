@@ -7,7 +7,9 @@ Pure: the doors are ``barometer.stores.redis`` and ``barometer.stores.streams``.
 import zlib
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, InstanceOf, model_validator
+
+from barometer.patterns import InvalidPatternError, Pattern, parse
 
 # The counters that promise 2 adds up: accepted = stored + duplicates + rejected + dead + what lies in BOOK_STREAMS.
 BOOKS = ("accepted", "stored", "duplicates", "rejected", "dead")
@@ -72,6 +74,33 @@ class DestinationConfig(BaseModel):
     on_failure: Annotated[OnFailure | None, Field(alias="OnFailure")] = None
 
 
+def _pattern(text: object) -> Pattern:
+    """A filter's pattern, which is text with JSON in it, as in AWS."""
+    if not isinstance(text, str):
+        raise ValueError("must be a text with a pattern's JSON in it")  # noqa: TRY004 (what pydantic reports)
+    try:
+        return parse(text)
+    except InvalidPatternError as error:
+        raise ValueError(str(error)) from None
+
+
+class Filter(BaseModel):
+    """What lets a record through: an event pattern."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pattern: Annotated[InstanceOf[Pattern], BeforeValidator(_pattern), Field(alias="Pattern")]
+
+
+class FilterCriteria(BaseModel):
+    """Which records a function is given: those that any of the filters lets through; without filters, all."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    # As many as AWS grants at first.
+    filters: Annotated[list[Filter], Field(alias="Filters", max_length=5)] = []
+
+
 class Pipe(BaseModel):
     """One event source mapping: a stream, the function it feeds, and how. Names and meanings are AWS's own."""
 
@@ -91,6 +120,7 @@ class Pipe(BaseModel):
     function_response_types: Annotated[
         list[Literal["ReportBatchItemFailures"]], Field(alias="FunctionResponseTypes")
     ] = ["ReportBatchItemFailures"]
+    filter_criteria: Annotated[FilterCriteria, Field(alias="FilterCriteria")] = FilterCriteria()
     destination_config: Annotated[DestinationConfig, Field(alias="DestinationConfig")] = DestinationConfig()
 
     @property

@@ -1,5 +1,6 @@
 """The door to the deployment: which streams and pipes ``template.yaml`` declared, read from the SSM parameter."""
 
+import json
 from functools import lru_cache
 
 from aws_lambda_powertools.utilities import parameters
@@ -34,7 +35,10 @@ def parse(text: str, name: str) -> Deployment:
         SettingsError: naming every field at fault.
     """
     try:
-        return Deployment.model_validate_json(text)
+        # In two steps: reading JSON itself, pydantic takes no notice of a key that is spelt as its field is in Python.
+        return Deployment.model_validate(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise SettingsError(f"the parameter {name} is not JSON: {error}") from None
     except ValidationError as error:
         faults = "; ".join(
             ": ".join(filter(None, [".".join(str(part) for part in fault["loc"]), fault["msg"]]))

@@ -68,8 +68,9 @@ class PipeState:
     """One pipe over all partitions.
 
     ``lag`` is what no poller has taken yet and ``pending`` what pollers hold; the other numbers only grow: records
-    ended (``taken``), outputs written, attempts repeated, dead letters, rejections, duplicates not forwarded, dead
-    letters dropped for want of a destination, and dead letters sent again (``redriven``).
+    ended (``taken``), outputs written, attempts repeated, dead letters, rejections, duplicates not forwarded, records
+    that no filter let through, dead letters dropped for want of a destination, and dead letters sent again
+    (``redriven``).
     """
 
     name: str
@@ -83,6 +84,7 @@ class PipeState:
     dead: int
     rejected: int
     duplicates: int
+    filtered: int
     dropped: int
     redriven: int
 
@@ -165,6 +167,7 @@ def pipes(client: "Redis", deployment: Deployment, partitions: int) -> list[Pipe
                 dead=counters[f"{pipe.name}.dead"],
                 rejected=counters[f"{pipe.name}.rejected"],
                 duplicates=counters[f"{pipe.name}.duplicates"],
+                filtered=counters[f"{pipe.name}.filtered"],
                 dropped=counters[f"{pipe.name}.dropped"],
                 redriven=counters[f"{pipe.name}.redriven"],
             )
