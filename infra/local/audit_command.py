@@ -35,6 +35,8 @@ def as_text(report: AuditReport) -> str:
     ends = " + ".join(f"{getattr(books, name):,} {name}" for name in ("stored", "duplicates", "rejected", "dead"))
     lines = [
         f"accepted {books.accepted:,} = {ends} + {books.in_flight:,} in flight" + _missing(books.missing),
+        *([f"oldest   {books.oldest_ms / 1_000:,.1f} s in flight"] if books.in_flight else []),
+        f"letters  {report.letters.rejected:,} rejected, {report.letters.dead:,} dead",
         f"rows     {report.rows.posts:,} posts, {report.rows.removed:,} removed since",
         f"rollups  {report.rows.differing:,} differ from a recount",
         *(f"FAULT    {finding}" for finding in report.findings),

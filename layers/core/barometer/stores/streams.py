@@ -38,13 +38,17 @@ class StreamState:
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What was promised and what became of it, over all partitions."""
+    """What was promised and what became of it, over all partitions.
+
+    ``redriven``: how many dead letters were ever sent again, each of which left ``rejected`` or ``dead``.
+    """
 
     accepted: int
     stored: int
     duplicates: int
     rejected: int
     dead: int
+    redriven: int
     streams: Mapping[str, StreamState]
 
     @property
@@ -142,6 +146,7 @@ def books(client: "Redis", partitions: int) -> Books:
     counters, shares = _read(client, dict.fromkeys([*BOOK_STREAMS, "dead"], ""), partitions)
     return Books(
         **{name: counters[name] for name in BOOKS},
+        redriven=sum(number for name, number in counters.items() if name.endswith(".redriven")),
         streams={stream: _total(shares[stream]) for stream in [*BOOK_STREAMS, "dead"]},
     )
 
