@@ -168,10 +168,11 @@ def listed(page: Page) -> str:
 def shown(letter: Letter) -> str:
     """A letter for a person: every field it has, the body last."""
     public = letter.as_public()
-    body, size, details = public.pop("body"), public.pop("body_bytes"), public.pop("details")
-    lines = [f"{name:<12} {_indented(str(value))}" for name, value in (public | details).items() if value]
+    body, size, last, details = (public.pop(name) for name in ("body", "body_bytes", "last_try", "details"))
+    fields = (public | (last or {}) | details).items()
+    lines = [f"{printable(name):<14} {_indented(str(value))}" for name, value in fields if value]
     cut = f"; the first {letters.MOST_BYTES:,} follow" if size > letters.MOST_BYTES else ""
-    return "\n".join([*lines, f"{'body':<12} {size:,} bytes{cut}", *map(printable, body.splitlines())])
+    return "\n".join([*lines, f"{'body':<14} {size:,} bytes{cut}", *map(printable, body.splitlines())])
 
 
 def printable(text: str) -> str:
@@ -180,7 +181,7 @@ def printable(text: str) -> str:
 
 
 def _indented(text: str) -> str:
-    return f"\n{'':<13}".join(map(printable, text.splitlines()))
+    return f"\n{'':<15}".join(map(printable, text.splitlines()))
 
 
 def _in_short(text: str) -> str:

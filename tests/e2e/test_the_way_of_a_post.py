@@ -1,14 +1,19 @@
 """A post from POST /api/posts to the database, to REST and to a socket, through API Gateway and real processes."""
 
 import asyncio
+import json
 import time
+import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import httpx
 import pytest
+from redis import Redis
 
-from tests.e2e.stack import Stack, wait_for
+from barometer.streams import counters_key, stream_key
+from tests.e2e.stack import Stack, barometer, wait_for
 
 
 def stored(stack: Stack, source: str, count: int) -> list[dict[str, Any]] | None:
@@ -71,6 +76,52 @@ def test_a_post_matches_the_topics_that_people_set_up(stack: Stack, source: str)
 
     found = wait_for(matched, "a post has the topic")
     assert all("battery life" in post["text"] for post in found)
+
+
+def test_a_dead_letter_is_sent_again_and_dies_anew_or_is_stored(stack: Stack, source: str) -> None:
+    """One that is no post at all, and one that died before what was wrong with its step had been mended."""
+    before = stack.settled()
+    accepted = {"receipt": uuid.uuid4().hex, "received_at": datetime.now(UTC).isoformat()}
+    good = {**accepted, "post": {"text": "Good as new", "source": source}}
+    letter = {
+        "body": json.dumps(good),
+        "stream": "raw",
+        "pipe": "ingest",
+        "kind": "dead",
+        "reason": "a step was broken",
+    }
+    url = json.loads((stack.home / "run" / "state.json").read_text())["redis_url"]
+    with Redis.from_url(url) as client, client.pipeline() as pipeline:
+        pipeline.hincrby(counters_key(0), "accepted", 2)
+        pipeline.hincrby(counters_key(0), "dead", 1)
+        pipeline.xadd(stream_key("raw", 0), {"body": f"no post at all: {source}\x1b[2J"})
+        pipeline.xadd(stream_key("dead", 0), letter)
+        pipeline.execute()
+
+    def lies() -> list[dict[str, Any]] | None:
+        items = stack.get("/api/dead-letters", kind="rejected", pipe="ingest")["items"]
+        return [item for item in items if source in item["body"]] or None
+
+    [first] = wait_for(lies, "the record is rejected")
+    assert "is not JSON" in first["reason"]
+    listed = barometer("dead", "list", "--home", stack.home)
+    assert first["id"] in listed.stdout
+    assert r"\x1b[2J" in barometer("dead", "show", first["id"], "--home", stack.home).stdout
+
+    sent = stack.post("/api/dead-letters/redrive", {"ids": [first["id"]]}, status=200)
+    assert (sent["redriven"], sent["refused"]) == (1, [])
+    [again] = wait_for(lies, "the record is rejected anew")
+    assert again["id"] != first["id"]
+
+    told = barometer("dead", "redrive", "--all", "--kind", "dead", "--home", stack.home)
+    assert told.returncode == 0, told.stdout + told.stderr
+    [post] = wait_for(lambda: stored(stack, source, 1), "the post is stored")
+    assert post["text"] == "Good as new"
+
+    after = stack.settled()
+    changes = {name: after[name] - before[name] for name in ("accepted", "stored", "rejected", "dead")}
+    assert changes == {"accepted": 2, "stored": 1, "rejected": 1, "dead": 0}
+    assert stack.audit()["letters"] == {"rejected": after["rejected"], "dead": after["dead"]}
 
 
 async def test_a_post_reaches_a_subscribed_socket_within_a_second(stack: Stack, source: str) -> None:

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 import redis as redis_py
+from typer.testing import CliRunner
 
 from barometer.steps.aggregate import aggregate
 from barometer.stores import letters, postgres
 from barometer.streams import counters_key, stream_key
 from infra.local.audit import AuditReport, audit
+from infra.local.cli import app
 from tests.scored import batch, no_cache, post
 
+COMMAND = CliRunner()
 Check = Callable[[], AuditReport]
 
 
@@ -71,6 +74,23 @@ def test_books_that_balance_over_all_partitions_have_no_findings(check: Check):
         "rollups": {"differing": 0, "differences": []},
         "findings": [],
     }  # fmt: skip
+
+
+def test_the_command_shows_it_all_and_fails_when_something_differs(
+    check: Check, url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("BAROMETER_DATABASE_URL", url)
+    monkeypatch.setenv("BAROMETER_REDIS_URL", redis_url)
+    monkeypatch.setenv("BAROMETER_PARTITIONS", "2")
+    assert check().balanced
+    good = COMMAND.invoke(app, ["audit"])
+    assert good.exit_code == 0, good.output
+    assert good.stdout.splitlines()[-1] == "the books balance"
+    assert "letters  1 rejected, 1 dead" in good.stdout
+    die(redis_url, "rejected")
+    bad = COMMAND.invoke(app, ["audit"])
+    assert bad.exit_code == 1
+    assert "FAULT    1 dead letters of kind rejected are posts that nobody counted" in bad.stdout
 
 
 def test_a_lost_post_is_found(check: Check, redis_url: str):

@@ -97,13 +97,19 @@ def test_letters_that_die_or_go_between_two_pages_move_no_other(client: Redis):
 
 def test_a_letter_tells_what_it_has_and_one_that_is_none_of_ours_does_no_harm(client: Redis):
     (name,) = die(
-        client, id="7-1", attempts="4", first_at="1700000000000", dead_at="x", condition="RetryAttemptsExhausted"
+        client,
+        id="7-1",
+        attempts="4",
+        first_at="1700000000000",
+        dead_at="x",
+        condition="RetryAttemptsExhausted",
+        odd="1",
     )
     told = get(client, 1, name)
     assert (told.record_id, told.attempts, told.dead_at) == ("7-1", 4, None)
     assert told.first_at is not None
     assert told.first_at.isoformat() == "2023-11-14T22:13:20+00:00"
-    assert told.details == {"condition": "RetryAttemptsExhausted"}
+    assert (told.condition, told.details, told.last_try) == ("RetryAttemptsExhausted", {"odd": "1"}, None)
     stranger = client.xadd(stream_key("dead", 0), {b"\xff\x00": b"\xfe" * 10, "first_at": "9" * 30})
     shown = get(client, 1, LetterId.of(0, stranger))
     assert (shown.kind, shown.body, shown.first_at, shown.attempts) == ("", "", None, None)

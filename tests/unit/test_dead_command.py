@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from barometer.stores.letters import Letter, LetterId, Page
+from barometer.stores.letters import LastTry, Letter, LetterId, Page
 from barometer.stores.redrive import Redriven, Refusal
 from infra.local.dead import Outcome, listed, printable, shown
 from infra.local.dead_cli import register
@@ -15,6 +15,7 @@ HOSTILE = "\x1b[2J\x07evil\r\u202e\u200b\nnext"
 LETTER = Letter(
     id=LetterId(1_763_800_000_000, 3, 0),
     kind="rejected",
+    condition="Rejected",
     stream="raw",
     pipe="ingest",
     function="barometer-ingest",
@@ -26,7 +27,8 @@ LETTER = Letter(
     dead_at=datetime(2025, 11, 22, 8, 26, 40, tzinfo=UTC),
     body=f"größer 😀 {HOSTILE}",
     body_bytes=200_000,
-    details={"stack_trace": "one\ntwo\x1b[31m"},
+    last_try=LastTry(None, "2f1e", 7, "no good", "one\ntwo\x1b[31m"),
+    details={"odd\x1b[2J": "1"},
 )
 
 
@@ -51,8 +53,17 @@ def test_a_list_is_a_line_a_letter_and_says_how_to_go_on():
 
 def test_a_letter_is_shown_whole_and_says_what_was_cut():
     text = shown(LETTER)
-    for part in ("0-1763800000000-3", "barometer-ingest", "1763700000000-0", "2025-11-22T08:26:40+00:00", "one", "two"):
+    for part in (
+        "0-1763800000000-3",
+        "barometer-ingest",
+        "1763700000000-0",
+        "2025-11-22T08:26:40+00:00",
+        "one",
+        "two",
+        "no good",
+    ):
         assert part in text
+    assert [line.split()[0] for line in text.splitlines()].count("details") == 0
     assert "200,000 bytes; the first 100,000 follow" in text
 
 

@@ -605,6 +605,12 @@ export interface components {
              */
             kind: string;
             /**
+             * Condition
+             * @description Which rule ended it
+             * @example RetryAttemptsExhausted
+             */
+            condition: string;
+            /**
              * Stream
              * @description Where it died; a redrive puts it back there
              */
@@ -631,6 +637,8 @@ export interface components {
             first_at: string | null;
             /** Dead At */
             dead_at: string | null;
+            /** @description null: it was never tried */
+            last_try: components["schemas"]["LastTry"] | null;
             /**
              * Body
              * @description The record: its first 1,000 bytes in a list, else its first 100,000
@@ -821,6 +829,22 @@ export interface components {
             name?: string | null;
             /** Scopes */
             scopes?: ("read" | "write" | "admin")[] | null;
+        };
+        /**
+         * LastTry
+         * @description The last invocation that carried a record, and what it came to.
+         */
+        LastTry: {
+            /** Tried At */
+            tried_at: string | null;
+            /** Request Id */
+            request_id: string;
+            /** Batch Size */
+            batch_size: number | null;
+            /** Error Message */
+            error_message: string;
+            /** Stack Trace */
+            stack_trace: string;
         };
         /**
          * ModelInUse

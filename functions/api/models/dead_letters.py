@@ -31,11 +31,22 @@ class DeadLetterQuery(Paging):
         return Wanted(self.kind, self.pipe)
 
 
+class LastTry(BaseModel):
+    """The last invocation that carried a record, and what it came to."""
+
+    tried_at: datetime | None
+    request_id: str
+    batch_size: int | None
+    error_message: str
+    stack_trace: str
+
+
 class DeadLetter(BaseModel):
     """A record that will not be tried again, where it died and why. What it does not tell is empty or null."""
 
     id: str = Field(examples=["0-1763800000000-0"])
     kind: str = Field(description=_KIND)
+    condition: str = Field(description="Which rule ended it", examples=["RetryAttemptsExhausted"])
     stream: str = Field(description="Where it died; a redrive puts it back there")
     pipe: str
     function: str
@@ -45,6 +56,7 @@ class DeadLetter(BaseModel):
     attempts: int | None
     first_at: datetime | None = Field(description="When it was added to the stream")
     dead_at: datetime | None
+    last_try: LastTry | None = Field(description="null: it was never tried")
     body: str = Field(description="The record: its first 1,000 bytes in a list, else its first 100,000")
     body_bytes: int = Field(description="How many bytes the body really has")
     details: dict[str, str] = Field(description="Whatever else the letter tells, cut as the body is")

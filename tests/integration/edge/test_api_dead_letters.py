@@ -49,13 +49,16 @@ def test_a_letter_is_shown_whole_and_a_list_cuts_it_short(call: Call, admin: Cre
     body = json.dumps({"text": "x" * 5_000})
     (name,) = die(
         client, body=body, function="barometer-ingest", id="7-0", error_type="ValueError", attempts=4,
-        first_at=1_700_000_000_000, dead_at=1_700_000_001_000, stack_trace="one\ntwo",
+        first_at=1_700_000_000_000, dead_at=1_700_000_001_000, condition="RetryAttemptsExhausted",
+        error_message="no", stack_trace="one\ntwo", tried_at=1_700_000_000_999, batch_size=7, request_id="2f1e",
+        odd="1",
     )  # fmt: skip
     (item,) = call("GET", PATH, key=admin).json["items"]
     assert (item["body"], item["body_bytes"]) == (body[:1_000], len(body))
     assert call("GET", f"{PATH}/{name}", key=admin).json == {
         "id": name,
         "kind": "dead",
+        "condition": "RetryAttemptsExhausted",
         "stream": "raw",
         "pipe": "ingest",
         "function": "barometer-ingest",
@@ -67,7 +70,14 @@ def test_a_letter_is_shown_whole_and_a_list_cuts_it_short(call: Call, admin: Cre
         "dead_at": "2023-11-14T22:13:21Z",
         "body": body,
         "body_bytes": len(body),
-        "details": {"stack_trace": "one\ntwo"},
+        "last_try": {
+            "tried_at": "2023-11-14T22:13:20.999000Z",
+            "request_id": "2f1e",
+            "batch_size": 7,
+            "error_message": "no",
+            "stack_trace": "one\ntwo",
+        },
+        "details": {"odd": "1"},
     }
 
 

@@ -77,6 +77,30 @@ _END: Final = LetterId(-1, -1, -1)
 
 
 @dataclass(frozen=True, slots=True)
+class LastTry:
+    """The last invocation that carried the record, and what it came to."""
+
+    tried_at: datetime | None
+    request_id: str
+    batch_size: int | None
+    error_message: str
+    stack_trace: str
+
+    @classmethod
+    def taken_from(cls, fields: dict[str, str]) -> Self | None:
+        """What a letter's fields tell of it, taken out of them; ``None``: it was never tried."""
+        if "tried_at" not in fields:
+            return None
+        return cls(
+            tried_at=_moment(fields.pop("tried_at")),
+            request_id=fields.pop("request_id", ""),
+            batch_size=_number(fields.pop("batch_size", "")),
+            error_message=fields.pop("error_message", ""),
+            stack_trace=fields.pop("stack_trace", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """A dead letter: the record, where and why it died. What a letter does not tell is ``""`` or ``None``.
 
@@ -86,6 +110,7 @@ class Letter:
 
     id: LetterId
     kind: str
+    condition: str
     stream: str
     pipe: str
     function: str
@@ -95,6 +120,7 @@ class Letter:
     attempts: int | None
     first_at: datetime | None
     dead_at: datetime | None
+    last_try: LastTry | None
     body: str
     body_bytes: int
     details: Mapping[str, str]
@@ -108,6 +134,7 @@ class Letter:
         return cls(
             id=LetterId.of(partition, entry),
             kind=fields.pop("kind", ""),
+            condition=fields.pop("condition", ""),
             stream=fields.pop("stream", ""),
             pipe=fields.pop("pipe", ""),
             function=fields.pop("function", ""),
@@ -117,6 +144,7 @@ class Letter:
             attempts=_number(fields.pop("attempts", "")),
             first_at=_moment(fields.pop("first_at", "")),
             dead_at=_moment(fields.pop("dead_at", "")),
+            last_try=LastTry.taken_from(fields),
             body=fields.pop("body", ""),
             body_bytes=int(length),
             details=fields,
@@ -124,10 +152,12 @@ class Letter:
 
     def as_public(self) -> dict[str, Any]:
         """As the API and ``--json`` show it."""
-        shown = asdict(self)
-        for name in ("first_at", "dead_at"):
-            shown[name] = shown[name] and shown[name].isoformat()
-        return shown | {"id": str(self.id)}
+        shown = asdict(self) | {"id": str(self.id)}
+        for part in filter(None, (shown, shown["last_try"])):
+            for name, value in part.items():
+                if isinstance(value, datetime):
+                    part[name] = value.isoformat()
+        return shown
 
 
 @dataclass(frozen=True, slots=True)
