@@ -1,9 +1,11 @@
 """The door to the dead letters: lists without gaps or repeats, and a redrive that moves a letter once or not at all."""
 
+import contextlib
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,8 @@ from barometer.stores.letters import LetterId, Wanted, get, lying, page
 from barometer.stores.redrive import Redriven, redrive, sweep
 from barometer.stores.streams import books, script
 from barometer.streams import Deployment, counters_key, stream_key
+from infra.local.services import redis_service
+from tests.conftest import running
 
 DEAD = {"DestinationConfig": {"OnFailure": {"Destination": "dead"}}}
 DEPLOYMENT = Deployment.model_validate(
@@ -291,6 +295,40 @@ def test_redrives_at_once_send_each_letter_once(client: Redis, redis_url: str):
     for partition in range(2):
         sent = Counter(fields[b"body"] for _, fields in client.xrange(stream_key("raw", partition)))
         assert sorted(sent.values()) == [1] * 450
+
+
+def test_a_redis_killed_in_the_middle_has_each_letter_in_one_place_when_it_comes_back(short_tmp: Path):
+    service, total = redis_service(short_tmp / "killed", fsync="always"), 20_000
+    roomy = DEPLOYMENT.model_dump(by_alias=True)
+    roomy["Streams"]["raw"]["MaximumLength"] = total
+    deployment = Deployment.model_validate(roomy)
+
+    def run() -> None:
+        with Redis.from_url(service.url) as own, contextlib.suppress(redis_py.ConnectionError):
+            sweep(own, deployment, 1, Wanted(), cursor=None, most=total, seconds=120)
+
+    with running(service, short_tmp / "killed.log") as process, Redis.from_url(service.url) as client:
+        with client.pipeline() as pipeline:
+            pipeline.hset(counters_key(0), mapping={"accepted": total, "dead": total})
+            for n in range(total):
+                letter = {"body": str(n), "stream": "raw", "pipe": "ingest", "kind": "dead"}
+                pipeline.xadd(stream_key("dead", 0), letter)
+            pipeline.execute()
+        thread = threading.Thread(target=run)
+        thread.start()
+        while lying(client, 1) == total:
+            assert thread.is_alive(), "it sends nothing again"
+        process.kill()
+        thread.join(60)
+        assert not thread.is_alive()
+
+    with running(service, short_tmp / "again.log"), Redis.from_url(service.url) as client:
+        sent, kept = ([fields[b"body"] for _, fields in client.xrange(stream_key(name, 0))] for name in ("raw", "dead"))
+        assert sent, "a kill that comes before the work proves nothing"
+        assert kept, "nor one that comes after it"
+        assert Counter(map(int, sent + kept)) == Counter(range(total))
+        now = books(client, 1)
+        assert (now.dead, now.in_flight, now.missing) == (len(kept), len(sent), 0)
 
 
 def test_counting_the_letters_sees_each_one(client: Redis):
