@@ -35,6 +35,9 @@ LONGEST_SOCKET_FOLDER = 104 - len("/.s.PGSQL.5432") - 1
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/._-]+")
 POSTGRES_USER = "barometer"
 _VERSION_SECONDS = 5.0
+# Several may start their first Postgres at once; one after the other, they are done well within these.
+_USER_TRIES = 20
+_USER_PAUSE_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +268,7 @@ def _postgres_system_user(directory: Path) -> str | None:
     if os.geteuid() != 0:
         return None
     user = "pgserver"
-    _pgserver().ensure_user_exists(user)
+    _ensure_system_user(user)
     shutil.chown(directory, user)
     for path in (directory, postgres_bin()):
         for parent in path.parents:
@@ -273,3 +276,25 @@ def _postgres_system_user(directory: Path) -> str | None:
             if not mode & 0o001:
                 parent.chmod(mode | 0o001)
     return user
+
+
+def _ensure_system_user(user: str) -> None:
+    """Make the user unless it is there.
+
+    Another process may be making it at this moment: then ours is refused, and finds it when it looks again.
+
+    Raises:
+        BarometerError: it cannot be made.
+    """
+    for tries_left in reversed(range(_USER_TRIES)):
+        try:
+            _pgserver().ensure_user_exists(user)
+        except subprocess.CalledProcessError as error:
+            if not tries_left:
+                reason = (error.stderr or str(error)).strip()
+                raise BarometerError(
+                    f"cannot make the system user {user}, as which Postgres has to run: {reason}"
+                ) from None
+            time.sleep(_USER_PAUSE_SECONDS)  # useradd holds a lock on the list of users for about as long
+        else:
+            return

@@ -1,6 +1,7 @@
 """Where the packaged stores put their sockets, and what is said when one cannot be made."""
 
 import os
+import pwd
 import tempfile
 from pathlib import Path
 
@@ -76,3 +77,36 @@ def test_a_database_that_cannot_be_made_says_the_reason_not_the_tidying(
 
     with pytest.raises(BarometerError, match=r"No space left on device$"):
         services.postgres_service(tmp_path / "data")
+
+
+@pytest.fixture
+def refusals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ``useradd`` that always refuses: a file with a line for each refusal."""
+    told = tmp_path / "refusals"
+    told.touch()
+    (tmp_path / "useradd").write_text(f"#!/bin/sh\necho 'cannot lock /etc/passwd' | tee -a {told} >&2\nexit 1\n")
+    (tmp_path / "useradd").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr(services, "_USER_PAUSE_SECONDS", 0)
+    return told
+
+
+def test_a_system_user_whom_another_process_is_making_is_waited_for(
+    refusals: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = pwd.getpwuid(os.getuid())
+
+    def made_meanwhile(name: str) -> pwd.struct_passwd:
+        if name == "postgres-of-a-test" and len(refusals.read_text().splitlines()) < 2:
+            raise KeyError(name)
+        return ours
+
+    monkeypatch.setattr(pwd, "getpwnam", made_meanwhile)
+    services._ensure_system_user("postgres-of-a-test")
+    assert len(refusals.read_text().splitlines()) == 2
+
+
+def test_a_system_user_who_cannot_be_made_is_told_of_with_the_reason(refusals: Path) -> None:
+    with pytest.raises(BarometerError, match=r"postgres-of-a-test.*cannot lock /etc/passwd$"):
+        services._ensure_system_user("postgres-of-a-test")
+    assert len(refusals.read_text().splitlines()) == services._USER_TRIES

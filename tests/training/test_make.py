@@ -14,6 +14,9 @@ from tests.training.made_up import write_corpus
 from training.__main__ import NAME, make
 from training.recipe import Recipe
 
+# Two trainings, which have both cores for themselves only on a quiet machine.
+pytestmark = pytest.mark.timeout(1_200)
+
 RECIPE = Recipe(teachers=(1, 2), teacher_epochs=1, students=(3, 4), student_epochs=1, kept=(0, 2))
 TEXT = "isear joy"
 
