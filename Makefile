@@ -6,10 +6,13 @@ UP ?=
 TESTS ?= tests
 DATA ?= ../shared/data
 WORKERS ?= 2
+MINUTES ?= 5
+SEED ?= 1
+PARTITIONS ?= 1
 NODE := ../scripts/with-node
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check e2e bench bench-model train setup format openapi clean
+.PHONY: help up down test check e2e bench bench-model chaos train setup format openapi clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +44,9 @@ check: setup ## every gate that needs no running: lint, format, types, imports, 
 
 bench: setup ## posts a second through the whole stack, and where the time goes
 	@$(BIN)/python -m tests.bench.pipeline
+
+chaos: setup ## kill and freeze everything while posts come in, then prove that none was lost: MINUTES=30 SEED=7 PARTITIONS=3
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) --partitions $(PARTITIONS) $(CHAOS)
 
 train: setup .venv/.torch ## make layers/model from labelled files: DATA=folder, TRAIN="--device cuda" for options
 	@scripts/torch --required

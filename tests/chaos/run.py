@@ -1,0 +1,242 @@
+"""One run from its seed to its verdict: start the stack, send and harm for so long, let it come to rest, judge.
+
+It leaves no process, and no folder either, unless something was found (or it is told to keep it): then it says where.
+"""
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psycopg
+import redis
+
+from tests.chaos.checker import Finding, check
+from tests.chaos.deeds import Deeds
+from tests.chaos.deployment import RETRY_ATTEMPTS, write_template
+from tests.chaos.journal import Journal, read
+from tests.chaos.observed import DEAD, Observed, observe, streams_of
+from tests.chaos.plan import TOPICS, Plan, Planned
+from tests.chaos.schedule import schedule
+from tests.chaos.senders import Senders
+from tests.chaos.stack import Stack, StackError
+
+# Every so many batches, one goes by a replay instead of over the API.
+REPLAY_EVERY = 12
+# A rule looks at the running minute, so that a mood turns within the shortest of runs.
+RULE = {"threshold": 0.5, "window_seconds": 60, "minimum_posts": 8}
+# Everything that was killed is back, and all that waited is through, within half of it on a busy machine.
+REST_SECONDS = 420.0
+_TOPIC_SECONDS = 4.0  # a new topic is matched within 3 s (README, "Topics and rules")
+_PROGRESS_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
+_SETUP_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to run.
+
+    Args:
+        seed: of the plan and the schedule.
+        minutes: wall time of sending and harming, with the start of the stack left out.
+        partitions: of the streams.
+        rate: posts a second, about.
+        keep: leave the folder even if nothing was found.
+    """
+
+    seed: int
+    minutes: float
+    partitions: int = 1
+    rate: float = 30.0
+    keep: bool = False
+
+    @property
+    def command(self) -> str:
+        """How to run it again."""
+        return f"make chaos MINUTES={self.minutes:g} SEED={self.seed} PARTITIONS={self.partitions}"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a run.
+
+    Args:
+        options: what was run.
+        seconds: how long it took, from the first post to rest.
+        acts: how many of each deed.
+        accepted: posts that the door acknowledged.
+        alerts: how many fired.
+        findings: what is wrong.
+        folder: where it lies, if it was kept.
+    """
+
+    options: Options
+    seconds: float = 0.0
+    acts: Counter[str] = field(default_factory=Counter)
+    accepted: int = 0
+    alerts: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    folder: Path | None = None
+
+    def __str__(self) -> str:
+        kinds = Counter(finding.kind for finding in self.findings)
+        off = sum(finding.off for finding in self.findings if finding.kind in {"counter", "rollup"})
+        return (
+            f"seed {self.options.seed}: {self.seconds / 60:.1f} min, {self.acts['kill']} kills, "
+            f"{self.acts['freeze']} freezes, {self.acts['restart']} restarts; {self.accepted:,} posts accepted, "
+            f"{kinds['lost']} lost, {kinds['doubled']} doubled, counters off by {off}, alerts doubled {kinds['alert']}"
+        )
+
+
+def run(options: Options, say: Callable[[str], None]) -> Outcome:
+    """Run it; ``say`` takes a line for a person now and then.
+
+    Raises:
+        StackError: the stack could not even be started the first time.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="baro-chaos-"))
+    outcome = Outcome(options)
+    kept = True
+    try:
+        write_template(folder / "template.json")
+        (folder / "replay").mkdir()
+        stack = Stack((folder / "home").resolve(), folder / "template.json", options.partitions)
+        try:
+            stack.up()
+            say(f"started in {folder}")
+            _drive(stack, options, folder, outcome, say)
+            _judge(stack, folder, outcome, say)
+        finally:
+            outlived = stack.down()
+            outcome.findings += [Finding("pending", text) for text in outlived]
+        kept = options.keep or bool(outcome.findings)
+    except KeyboardInterrupt:
+        kept = options.keep
+        raise
+    finally:
+        if kept:
+            outcome.folder = folder
+            say(f"kept in {folder}")
+        else:
+            shutil.rmtree(folder)
+    return outcome
+
+
+def _drive(stack: Stack, options: Options, folder: Path, outcome: Outcome, say: Callable[[str], None]) -> None:
+    """Send and harm until the time is over, and wait until all that was sent is answered for."""
+    seconds = options.minutes * 60
+    _prepare(stack)
+    plan = Plan(options.seed, datetime.now(UTC), options.rate)
+    journal = Journal(folder / "journal.jsonl")
+    with contextlib.ExitStack() as closing:
+        closing.callback(journal.close)
+        senders = Senders(stack, journal, folder / "replay", options.seed)
+        closing.callback(senders.abandon)
+        deeds = Deeds(stack, schedule(options.seed, seconds), journal, say)
+        started = time.monotonic()
+        deeds.start()
+        _send(plan, senders, started, started + seconds, lambda: say(_progress(started, deeds, senders)))
+        try:
+            deeds.finish()
+        except StackError as error:
+            outcome.findings.append(Finding("pending", str(error)))
+        say("the time is over: waiting for what was not answered yet, then for rest")
+        senders.finish()
+        outcome.findings += [Finding("pending", f"never answered: {batch}") for batch in senders.overdue]
+        outcome.acts = Counter(done.act for done in deeds.done) + Counter(kill=senders.kills)
+        outcome.accepted = senders.accepted
+    if not _rest(stack):
+        say("it does not come to rest")
+    outcome.seconds = time.monotonic() - started
+
+
+def _prepare(stack: Stack) -> None:
+    """Topics, each with its rule, known to every function before the first post."""
+    with httpx.Client(
+        base_url=stack.state()["url"], headers={"Authorization": f"Bearer {stack.key()}"}, timeout=30, trust_env=False
+    ) as client:
+        for topic in TOPICS:
+            client.post("/api/topics", json={"name": topic, "query": topic}).raise_for_status()
+            client.post("/api/rules", json={"name": topic, "topic": topic, **RULE}).raise_for_status()
+    time.sleep(_TOPIC_SECONDS)
+
+
+def _send(plan: Plan, senders: Senders, started: float, until: float, progress: Callable[[], None]) -> None:
+    told = started
+    for batch in plan.batches():
+        time.sleep(max(0.0, min(until, started + batch.due) - time.monotonic()))
+        if time.monotonic() >= until:
+            return
+        if time.monotonic() - told > _PROGRESS_SECONDS:
+            told = time.monotonic()
+            progress()
+        by_replay = [post for post in batch.posts if _may_be_replayed(post)]
+        if batch.number % REPLAY_EVERY == REPLAY_EVERY - 1 and by_replay and senders.replay(by_replay):
+            continue
+        if not senders.send(batch, until):
+            return
+
+
+def _may_be_replayed(post: Planned) -> bool:
+    """A replay tells by itself what is wrong with a row, and gives a post an id that has none."""
+    return post.end.how != "refused" and "source_id" in post.body
+
+
+def _progress(started: float, deeds: Deeds, senders: Senders) -> str:
+    minutes = (time.monotonic() - started) / 60
+    return f"{minutes:.0f} min: {senders.accepted:,} posts accepted, {len(deeds.done) + senders.kills} deeds done"
+
+
+def _rest(stack: Stack) -> bool:
+    """Wait until nothing moves and no alert fires; tells whether that came about."""
+    deadline = time.monotonic() + REST_SECONDS
+    quiet = 0
+    while time.monotonic() < deadline:
+        with contextlib.suppress(redis.RedisError, psycopg.Error, OSError, KeyError):
+            quiet = quiet + 1 if _is_quiet(stack) else 0
+            # Twice, since a record may be between two streams of two partitions, or an alert about to fire.
+            if quiet == 2:
+                return True
+        time.sleep(_LOOK_SECONDS)
+    return False
+
+
+def _is_quiet(stack: Stack) -> bool:
+    state = stack.state()
+    moving = [
+        stream for stream in streams_of(state["redis_url"]) if stream.pending or (stream.length and stream.name != DEAD)
+    ]
+    if moving:
+        return False
+    with psycopg.connect(state["database_url"], connect_timeout=5) as connection:
+        return connection.execute("SELECT 1 FROM alerts WHERE state = 'firing'").fetchone() is None
+
+
+def _judge(stack: Stack, folder: Path, outcome: Outcome, say: Callable[[str], None]) -> None:
+    state = stack.state()
+    observed: Observed = observe(state["database_url"], state["redis_url"])
+    outcome.alerts = len(observed.alerts)
+    outcome.findings += check(read(folder / "journal.jsonl"), observed, attempts=RETRY_ATTEMPTS + 1)
+    say(
+        f"{len(observed.rows):,} rows, {observed.counters['duplicates']:,} duplicates, {len(observed.letters):,} dead "
+        f"letters, {len(observed.alerts)} alerts fired"
+    )
+    (folder / "findings.txt").write_text("".join(f"{finding}\n" for finding in outcome.findings), encoding="utf-8")
+
+
+def lines(outcome: Outcome, most: int = 40) -> Iterator[str]:
+    """What the command prints at its end, the summary last."""
+    for finding in outcome.findings[:most]:
+        yield str(finding)
+    if len(outcome.findings) > most:
+        yield f"and {len(outcome.findings) - most} more (findings.txt)"
+    if outcome.findings:
+        yield f"to repeat it: {outcome.options.command}"
+    yield str(outcome)
