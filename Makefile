@@ -42,8 +42,9 @@ check: setup ## every gate that needs no running: lint, format, types, imports, 
 	$(BIN)/python -m functions.api.openapi --check
 	cd frontend && $(NODE) npm run check --silent
 
-bench: setup ## posts a second through the whole stack, and where the time goes
+bench: setup ## posts a second through the whole stack, where the time goes, and what the poller alone moves
 	@$(BIN)/python -m tests.bench.pipeline
+	@$(BIN)/python -m tests.bench.poller
 
 chaos: setup ## kill and freeze everything while posts come in, then prove that none was lost: MINUTES=30 SEED=7 PARTITIONS=3
 	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) --partitions $(PARTITIONS) $(CHAOS)

@@ -1,7 +1,8 @@
 """How many records a second the poller moves, with a function that only echoes: ``python -m tests.bench.poller``.
 
 Everything is on this machine: a Redis, an echo that speaks Lambda's Invoke API in a process of its own, and pollers.
-Prints a line for each batch size: records a second, and the share of one core that the poller took.
+All records are there at once when all pollers are waiting. Beside each batch size stands what the same Redis does by
+itself in the same run (``redis_rates``).
 """
 
 import argparse
@@ -16,19 +17,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 import psutil
 from aiohttp import web
-from redis import Redis
+from redis import Redis, ResponseError
+from rich.console import Console
+from rich.table import Table
 
 from barometer.streams import stream_key
 from infra.local.services import redis_service
+from tests.bench.redis_rates import Rates, rates
 
 ROOT = Path(__file__).parents[2]
 BODY = orjson.dumps({"receipt": "0" * 32, "post": {"text": "The quick brown fox jumps over the lazy dog. " * 4}})
+# All records in one step, so that no poller has a lead.
+FILL = "for _ = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'body', ARGV[2]) end"
 PATIENCE_SECONDS = 300
 
 
@@ -116,28 +123,44 @@ def _poller(redis_url: str, endpoint: str) -> Iterator[psutil.Process]:
         process.wait()
 
 
-def measure(batch_size: int, factor: int, pollers: int, records: int) -> tuple[float, float]:
-    """Records a second from the first to the last, and the pollers' share of one core meanwhile."""
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One run: records a second from the first to the last, and the cores that the pollers took meanwhile."""
+
+    batch_size: int
+    pollers: int
+    records: int
+    rate: float
+    cores: float
+    redis: Rates
+
+
+def measure(batch_size: int, factor: int, pollers: int, records: int) -> Moved:
+    """Move so many records."""
     with _redis() as url, _echo(_pipes(batch_size, factor)) as endpoint, Redis.from_url(url) as client:
-        for start in range(0, records, 1_000):
-            with client.pipeline(transaction=False) as pipeline:
-                for _ in range(start, min(records, start + 1_000)):
-                    pipeline.xadd(stream_key("raw", 0), {"body": BODY})
-                pipeline.execute()
+        alone = rates(url, batch_size, BODY)
         with contextlib.ExitStack() as running:
             processes = [running.enter_context(_poller(url, endpoint)) for _ in range(pollers)]
-            _wait(client, 1)
-            began, busy, done = time.perf_counter(), _cpu(processes), client.xlen(stream_key("posts", 0))
-            _wait(client, records)
+            _wait(lambda: _consumers(client) == pollers, "all pollers are waiting for records")
+            client.eval(FILL, 1, stream_key("raw", 0), records, BODY)
+            began, busy = time.perf_counter(), _cpu(processes)
+            _wait(lambda: client.xlen(stream_key("posts", 0)) == records, f"{records:,} records came through")
             took = time.perf_counter() - began
-            return (records - done) / took, (_cpu(processes) - busy) / took
+            return Moved(batch_size, pollers, records, records / took, (_cpu(processes) - busy) / took, alone)
 
 
-def _wait(client: Redis, length: int) -> None:
+def _consumers(client: Redis) -> int:
+    try:
+        return len(client.xinfo_consumers(stream_key("raw", 0), "bench"))
+    except ResponseError:  # no group yet
+        return 0
+
+
+def _wait(condition: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while client.xlen(stream_key("posts", 0)) < length:
+    while not condition():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{length:,} records did not come through in {PATIENCE_SECONDS} s")
+            raise TimeoutError(f"{what}: not within {PATIENCE_SECONDS} s")
         time.sleep(0.01)  # between two looks
 
 
@@ -146,21 +169,33 @@ def _cpu(processes: list[psutil.Process]) -> float:
 
 
 def main() -> None:
-    """Measure each batch size."""
+    """Measure each batch size with one poller, and one of them with several."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1, 10, 100, 1_000])
-    parser.add_argument("--factor", type=int, default=2)
-    parser.add_argument("--pollers", type=int, default=1)
+    parser.add_argument("--factor", type=int, default=2, help="the pipe's ParallelizationFactor")
+    parser.add_argument("--pollers", type=int, default=4, help="how many share the work in the last run")
+    parser.add_argument("--shared", type=int, default=100, help="the batch size of the last run")
     parser.add_argument("--records", type=int, default=50_000)
     options = parser.parse_args()
-    for size in options.sizes:
-        records = min(options.records, size * 2_000)
-        rate, share = measure(size, options.factor, options.pollers, records)
-        sys.stdout.write(
-            f"batch {size:>5,}  factor {options.factor}  pollers {options.pollers}  {records:>7,} records"
-            f"  {rate:>8,.0f} records/s  {share:>4.0%} of a core  {share / rate * 1e6:>6.1f} µs a record\n"
-        )
-        sys.stdout.flush()
+    table = Table(
+        *("batch", "pollers", "records", "records/s", "cores", "µs/record", "XADD/s", "XREADGROUP/s"),
+        box=None, padding=(0, 2, 0, 0),
+    )  # fmt: skip
+    for column in table.columns:
+        column.justify = "right"
+    by = ""
+    for size, pollers in [*((size, 1) for size in options.sizes), (options.shared, options.pollers)]:
+        moved = measure(size, options.factor, pollers, min(options.records, size * 2_000))
+        by = moved.redis.by
+        table.add_row(
+            f"{moved.batch_size:,}", f"{moved.pollers}", f"{moved.records:,}", f"{moved.rate:,.0f}",
+            f"{moved.cores:.2f}", f"{1e6 * moved.cores / moved.rate:.0f}",
+            f"{moved.redis.xadd:,.0f}", f"{moved.redis.xreadgroup:,.0f}",
+        )  # fmt: skip
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"the poller alone, {os.cpu_count()} CPUs, a function that only echoes {len(BODY)} bytes:")
+    console.print(table)
+    console.print(f"XADD (pipelined) and XREADGROUP in records/s, with as many at once as the batch has: {by}")
 
 
 if __name__ == "__main__":
