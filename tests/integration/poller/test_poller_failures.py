@@ -306,7 +306,13 @@ def test_nonsense_fails_the_batch_and_says_what_was_wrong(rig: Rig) -> None:
     until(lambda: rig.streams.length("raw") == 0)
     told = {json.loads(letter["body"])["n"]: letter["reason"] for letter in rig.streams.letters()}
     for n, part in enumerate(
-        ["the answer is not JSON", "the whole", "records that were not in the batch: 1-1", "nowhere", "to 'nowhere'"]
+        [
+            "the answer is not JSON: ",
+            "the answer has not the agreed shape: the whole: Input should be",
+            "the answer names records that were not in the batch: 1-1",
+            "the answer names these records nowhere: ",
+            "the answer sends records to 'nowhere'; the pipe leads to ['posts', 'events']",
+        ]
     ):
         assert "AnswerError" in told[n]
         assert part in told[n]

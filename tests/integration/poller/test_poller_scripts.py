@@ -9,8 +9,10 @@ from barometer.streams import Deployment
 from infra.poller.answer import Output
 from infra.poller.commit import Committed, Committer, new_token
 from infra.poller.group import FIRST, Group
+from infra.poller.lease import Lease
 from infra.poller.scripts import Scripts
 from infra.poller.seat import Seat
+from infra.poller.telemetry import Meters
 from infra.poller.verdict import Verdict
 from tests.integration.poller.rig import Streams, deployment
 
@@ -61,3 +63,19 @@ async def test_a_renewal_that_comes_late_makes_no_attempt_forgotten(
         assert await scripts.run("lease", [SEAT.source, SEAT.counters], arguments) == []
     _, (record,) = await Group(client, scripts, Seat(PLAN.pipes[0], 0, "two", lease_ms=1)).take_over(FIRST)
     assert record.attempts == 3
+
+
+async def test_only_its_commit_can_tell_that_a_record_is_lost_whose_commit_is_under_way(
+    client: redis.asyncio.Redis, streams: Streams
+) -> None:
+    scripts = Scripts(client)
+    lease, group = Lease(scripts, SEAT, Meters()), Group(client, scripts, SEAT)
+    ids = streams.add("raw", 1, 2)
+    await group.ensure()
+    lease.hold(await group.read(2, None))
+    streams.client.xdel(SEAT.source, ids[0])  # as a commit does whose reply has not come yet
+    with lease.settling(ids[:1]):
+        await lease.renew()
+        assert list(lease.held) == ids
+    await lease.renew()
+    assert list(lease.held) == ids[1:]
