@@ -20,6 +20,7 @@ from barometer.settings import settings
 from barometer.stores import postgres
 from infra.local.migrate import migrate
 from infra.local.services import Service, postgres_service, redis_service
+from tests.cluster import RunningCluster, running_cluster
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +101,19 @@ def redis_url(_redis_server: str) -> str:
     with redis.Redis.from_url(_redis_server) as client:
         client.flushall()
     return _redis_server
+
+
+@pytest.fixture(scope="session")
+def _redis_cluster(short_tmp: Path) -> Iterator[RunningCluster]:
+    with running_cluster(short_tmp / "cluster") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def redis_cluster_url(_redis_cluster: RunningCluster) -> str:
+    """A cluster of three nodes of this worker, emptied before each test; each of three partitions has its own node."""
+    _redis_cluster.empty()
+    return _redis_cluster.url
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Literal, cast
 
-import redis as redis_py
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from psycopg import Connection
@@ -38,16 +37,16 @@ async def _settings() -> Settings:
 SettingsDep = Annotated[Settings, Depends(_settings)]
 
 
-async def _redis(config: SettingsDep) -> AsyncIterator["redis_py.Redis"]:
+async def _redis(config: SettingsDep) -> AsyncIterator[redis.Client]:
     with redis.needed():
         yield redis.connect(config.redis_url.get_secret_value())
 
 
-RedisDep = Annotated[redis_py.Redis, Depends(_redis, scope="function")]
+RedisDep = Annotated[redis.Client, Depends(_redis, scope="function")]
 
 
 @cache
-def _cache(client: "redis_py.Redis", seconds: int) -> Cache:
+def _cache(client: redis.Client, seconds: int) -> Cache:
     return Cache(client, seconds)
 
 

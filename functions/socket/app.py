@@ -18,7 +18,7 @@ from functions.socket import messages
 from functions.socket.authorizer import authorize
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 OK = {"statusCode": 200}
 # At cold start: a wrong variable ends the process with its name.
@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:  #
     return OK
 
 
-def _answer(client: "Redis", connection_id: str, text: str) -> None:
+def _answer(client: "Client", connection_id: str, text: str) -> None:
     door = sockets(settings().socket_endpoint)
     try:
         message = messages.read(text)

@@ -3,9 +3,8 @@
 import asyncio
 import time
 
-import redis
-
 from barometer.errors import BarometerError
+from barometer.stores.redis import AWAY
 from barometer.stores.streams import Books, books
 from infra.feeds.writer import Raw
 
@@ -25,7 +24,7 @@ async def settled(raw: Raw, *, stalled: float = STALLED_SECONDS) -> Books:
     while time.monotonic() - moved_at < stalled:
         try:
             now = await asyncio.to_thread(books, raw.client, raw.partitions)
-        except (redis.ConnectionError, redis.TimeoutError) as error:
+        except AWAY as error:
             trouble = f"Redis is not there: {error}"
         else:
             if now.in_flight == 0:

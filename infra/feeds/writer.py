@@ -20,6 +20,7 @@ import redis
 
 from barometer.errors import BackpressureError, BarometerError
 from barometer.posts import Accepted, RawPost
+from barometer.stores.redis import AWAY, Client
 from barometer.stores.streams import accept
 from infra.feeds.pace import pause
 
@@ -29,20 +30,15 @@ PATIENCE_SECONDS = 600.0
 # A restarted Redis is back within a second or two; one that loads a long append-only file, within minutes.
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
-# What passes by itself: a server that is down, starting, being promoted, or short of memory until records leave.
-_PASSING = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.OutOfMemoryError,
-)
+# What passes by itself: a server that is away, or short of memory until records leave.
+_PASSING = (*AWAY, redis.exceptions.OutOfMemoryError)
 
 
 @dataclass(frozen=True, slots=True)
 class Raw:
     """The stream ``raw`` of one deployment: where it is, its bound, and for how long its posts are kept."""
 
-    client: redis.Redis
+    client: Client
     partitions: int
     bound: int
     retention: timedelta

@@ -4,6 +4,7 @@ import psycopg
 import redis
 
 from barometer.errors import BarometerError
+from barometer.stores.redis import client
 from infra.local.services import LEAST_REDIS
 
 _LEAST_POSTGRES = 15
@@ -27,22 +28,17 @@ def postgres_version(url: str) -> int:
 
 
 def redis_version(url: str) -> str:
-    """The version of the Redis or Valkey that ``BAROMETER_REDIS_URL`` names.
+    """The version of the Redis or Valkey, or of a node of the cluster, that ``BAROMETER_REDIS_URL`` names.
 
     Raises:
+        SettingsError: it is no URL of one.
         BarometerError: it does not answer, or is too old.
     """
     try:
-        with redis.Redis.from_url(
-            url, socket_connect_timeout=_CONNECT_SECONDS, socket_timeout=_CONNECT_SECONDS
-        ) as client:
-            version = str(client.info("server")["redis_version"])
+        with client(url) as connected:
+            version = str(connected.info("server")["redis_version"])
     except redis.RedisError as error:
         raise BarometerError(f"BAROMETER_REDIS_URL does not answer: {_one_line(error)}") from None
-    except ValueError as error:
-        # What else it says may quote a part of the password.
-        reason = f": {error}" if "schemes" in str(error) else "; a password with / # or ? in it must be percent-encoded"
-        raise BarometerError(f"BAROMETER_REDIS_URL is no URL of a Redis{reason}") from None
     if tuple(map(int, version.split(".")[:2])) < LEAST_REDIS:
         least = ".".join(map(str, LEAST_REDIS))
         raise BarometerError(f"BAROMETER_REDIS_URL is a Redis {version}; {least} or later is needed")

@@ -3,8 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 
-import redis.asyncio
-
+from barometer.stores.redis import AsyncClient
 from barometer.streams import Deployment
 from infra.poller.invoke import Invoker
 from infra.poller.retry import Delays
@@ -16,7 +15,7 @@ from infra.poller.telemetry import Meters
 class Bench:
     """One Redis client, one Lambda client, one set of meters, and one ``stop`` that ends all work."""
 
-    client: redis.asyncio.Redis
+    client: AsyncClient
     scripts: Scripts
     invoker: Invoker
     deployment: Deployment

@@ -6,8 +6,9 @@ somebody emptied Redis and it was made anew, is read as well.
 
 from typing import cast
 
-import redis.asyncio
+import redis
 
+from barometer.stores.redis import AsyncClient
 from infra.poller.records import Record
 from infra.poller.scripts import Scripts, as_number
 from infra.poller.seat import Seat
@@ -28,7 +29,7 @@ def has_vanished(error: redis.RedisError) -> bool:
 class Group:
     """Reads, takes over and tidies up at one seat."""
 
-    def __init__(self, client: redis.asyncio.Redis, scripts: Scripts, seat: Seat) -> None:
+    def __init__(self, client: AsyncClient, scripts: Scripts, seat: Seat) -> None:
         self._client = client
         self._scripts = scripts
         self._seat = seat

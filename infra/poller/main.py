@@ -13,14 +13,13 @@ import sys
 from collections.abc import Awaitable
 
 import redis
-import redis.asyncio
 
 from barometer.errors import BarometerError, SettingsError
 from barometer.garbage import collect_seldom
 from barometer.observability import logger
 from barometer.settings import MOST_PARTITIONS, load
 from barometer.stores.deployment import deployment
-from barometer.stores.redis import connect_async
+from barometer.stores.redis import AsyncClient, connect_async
 from barometer.streams import Deployment, counters_key
 from infra.poller.bench import Bench
 from infra.poller.invoke import Invoker
@@ -48,7 +47,7 @@ def connections(places: list[Seat]) -> int:
     return 8 + sum(2 + 2 * seat.pipe.parallelization_factor for seat in places)
 
 
-async def check_partitions(client: redis.asyncio.Redis, partitions: int) -> None:
+async def check_partitions(client: AsyncClient, partitions: int) -> None:
     """Leave no post behind: what lies in a partition beyond the last would never be read, and not be missed.
 
     Raises:

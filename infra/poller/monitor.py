@@ -4,9 +4,9 @@ import asyncio
 from typing import cast
 
 import redis
-import redis.asyncio
 
 from barometer.observability import logger
+from barometer.stores.redis import AsyncClient
 from barometer.stores.streams import script
 from barometer.streams import BOOK_STREAMS, Deployment, counters_key, stream_key
 from infra.poller.losses import Look, Loss, loss
@@ -19,7 +19,7 @@ class Monitor:
     """Sets lag, pending and oldest age of every pipe, and says so once when it finds that Redis lost something."""
 
     def __init__(
-        self, client: redis.asyncio.Redis, plan: Deployment, partitions: int, meters: Meters, health: Health
+        self, client: AsyncClient, plan: Deployment, partitions: int, meters: Meters, health: Health
     ) -> None:
         self._state = client.register_script(script("state"))
         self._plan = plan

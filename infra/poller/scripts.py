@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    import redis.asyncio
     from redis.typing import EncodableT
+
+    from barometer.stores.redis import AsyncClient
 
 NAMES = ("commit", "lease", "takeover", "tidy")
 
@@ -14,7 +15,7 @@ NAMES = ("commit", "lease", "takeover", "tidy")
 class Scripts:
     """Every script, bound to one client. Each file says what it takes and gives."""
 
-    def __init__(self, client: "redis.asyncio.Redis") -> None:
+    def __init__(self, client: "AsyncClient") -> None:
         self._scripts = {
             name: client.register_script(Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8"))
             for name in NAMES

@@ -10,7 +10,7 @@ from barometer.settings import Settings
 class PollerSettings(Settings):
     """What the poller needs to know, as ``BAROMETER_*`` variables."""
 
-    redis_url: SecretStr = Field(min_length=1, description="redis://, rediss:// or unix:// URL")
+    redis_url: SecretStr = Field(min_length=1, description="redis://, rediss://, unix:// or redis+cluster:// URL")
     lambda_endpoint: str = Field(default="", description="URL of the Lambda API; empty: AWS_ENDPOINT_URL, else AWS")
     invoke_timeout_seconds: float = Field(
         default=120.0, gt=0, le=930, description="how long one call may take; longer than any function's timeout"

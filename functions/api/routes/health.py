@@ -10,6 +10,7 @@ from barometer.errors import UnavailableError
 from barometer.observability import logger
 from barometer.settings import Settings
 from barometer.stores import models, postgres, streams
+from barometer.stores.redis import Client
 from functions.api.deps import RedisDep, SettingsDep
 from functions.api.models.operations import Health, ModelInUse, PipelineHealth
 
@@ -28,7 +29,7 @@ def _database_answers(config: Settings) -> bool:
     return True
 
 
-def _books(client: "redis_py.Redis", partitions: int) -> streams.Books | None:
+def _books(client: Client, partitions: int) -> streams.Books | None:
     try:
         return streams.books(client, partitions)
     except redis_py.RedisError as error:
@@ -36,7 +37,7 @@ def _books(client: "redis_py.Redis", partitions: int) -> streams.Books | None:
         return None
 
 
-def _model(client: "redis_py.Redis") -> models.InUse | None:
+def _model(client: Client) -> models.InUse | None:
     try:
         return models.in_use(client)
     except redis_py.RedisError as error:

@@ -28,7 +28,9 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         default=SecretStr(""), description="libpq connection string or URI of the Postgres database"
     )
-    redis_url: SecretStr = Field(default=SecretStr(""), description="redis://, rediss:// or unix:// URL")
+    redis_url: SecretStr = Field(
+        default=SecretStr(""), description="redis://, rediss://, unix:// or redis+cluster:// URL"
+    )
     partitions: int = Field(
         default=1, ge=1, le=MOST_PARTITIONS, description="how many partitions the streams are spread over; never fewer"
     )

@@ -1,19 +1,21 @@
-"""A rig for each test: a real Redis, real poller processes, and a stand-in for Lambda."""
+"""A rig for each test: real poller processes, a stand-in for Lambda, and a real Redis: one server, and a cluster."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from redis import Redis
 
+from tests.cluster import connected
 from tests.integration.poller.hindrances import Gate, Wire, wire_to
 from tests.integration.poller.rig import Rig, Streams, fake_aws
 
 
-@pytest.fixture
-def rig(redis_url: str, tmp_path: Path) -> Iterator[Rig]:
-    with fake_aws() as aws, Redis.from_url(redis_url) as client:
-        rig = Rig(aws, Streams(client), redis_url, tmp_path)
+@pytest.fixture(params=["server", "cluster"])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    """Every test runs on one server with one partition, and on a cluster of three nodes with three."""
+    url = request.getfixturevalue("redis_url" if request.param == "server" else "redis_cluster_url")
+    with fake_aws() as aws, connected(url) as client:
+        rig = Rig(aws, Streams(client, 1 if request.param == "server" else 3), url, tmp_path)
         yield rig
         rig.end()
 

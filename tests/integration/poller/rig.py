@@ -11,6 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +20,7 @@ from typing import Any, TypeVar
 
 from redis import Redis, ResponseError
 
+from barometer.stores.streams import Books, books
 from barometer.streams import stream_key
 
 Body = dict[str, Any]
@@ -121,20 +123,23 @@ class Streams:
     """What lies in Redis, by the names that a test uses."""
 
     client: Redis
+    partitions: int = 1
 
-    def add(self, stream: str, *bodies: object, partition: int = 0) -> list[str]:
-        with self.client.pipeline() as pipeline:
-            for body in bodies:
+    def add(self, stream: str, *bodies: object, partition: int | None = None) -> list[str]:
+        """Add records to one partition; without it, in turn to each."""
+        with self.client.pipeline(transaction=False) as pipeline:
+            for number, body in enumerate(bodies):
                 pipeline.xadd(
-                    stream_key(stream, partition), {"body": body if isinstance(body, bytes) else json.dumps(body)}
+                    stream_key(stream, number % self.partitions if partition is None else partition),
+                    {"body": body if isinstance(body, bytes) else json.dumps(body)},
                 )
             return [entry_id.decode() for entry_id in pipeline.execute()]
 
-    def length(self, stream: str, partition: int = 0) -> int:
-        return self.client.xlen(stream_key(stream, partition))
+    def length(self, stream: str, partition: int | None = None) -> int:
+        return sum(self.client.xlen(key) for key in self._keys(stream, partition))
 
-    def bodies(self, stream: str, partition: int = 0) -> list[Any]:
-        return [json.loads(entry[b"body"]) for _, entry in self.client.xrange(stream_key(stream, partition))]
+    def bodies(self, stream: str, partition: int | None = None) -> list[Any]:
+        return [json.loads(entry[b"body"]) for entry in self._entries(stream, partition)]
 
     def numbers(self) -> list[int]:
         """The ``n`` of each body in ``posts``."""
@@ -143,23 +148,35 @@ class Streams:
     def letters(self) -> list[dict[str, str]]:
         return [
             {name.decode(): value.decode(errors="replace") for name, value in entry.items()}
-            for _, entry in self.client.xrange(stream_key("dead", 0))
+            for entry in self._entries("dead", None)
         ]
 
-    def counters(self, partition: int = 0) -> dict[str, int]:
-        found = self.client.hgetall(f"barometer:{{{partition}}}:counters")
-        return {name.decode(): int(value) for name, value in found.items()}
+    def counters(self, partition: int | None = None) -> dict[str, int]:
+        total: Counter[str] = Counter()
+        for key in self._keys("counters", partition):
+            total.update({name.decode(): int(value) for name, value in self.client.hgetall(key).items()})
+        return dict(total)
 
-    def pending(self, stream: str, pipe: str, partition: int = 0) -> int:
+    def pending(self, stream: str, pipe: str, partition: int | None = None) -> int:
         return sum(self.consumers(stream, pipe, partition).values())
 
-    def consumers(self, stream: str, pipe: str, partition: int = 0) -> dict[str, int]:
+    def consumers(self, stream: str, pipe: str, partition: int | None = None) -> dict[str, int]:
         """Each consumer's pending records; none before a poller has made the group."""
-        try:
-            found = self.client.xinfo_consumers(stream_key(stream, partition), pipe)
-        except ResponseError:
-            return {}
-        return {consumer["name"].decode(): consumer["pending"] for consumer in found}
+        total: Counter[str] = Counter()
+        for key in self._keys(stream, partition):
+            with contextlib.suppress(ResponseError):
+                for consumer in self.client.xinfo_consumers(key, pipe):
+                    total[consumer["name"].decode()] += consumer["pending"]
+        return dict(total)
+
+    def books(self) -> Books:
+        return books(self.client, self.partitions)
+
+    def _entries(self, stream: str, partition: int | None) -> list[dict[bytes, bytes]]:
+        return [entry for key in self._keys(stream, partition) for _, entry in self.client.xrange(key)]
+
+    def _keys(self, stream: str, partition: int | None) -> list[str]:
+        return [stream_key(stream, number) for number in (range(self.partitions) if partition is None else [partition])]
 
 
 @dataclass
@@ -253,6 +270,7 @@ class Rig:
         """Start a poller; keyword arguments are settings."""
         defaults = {
             "redis_url": self._redis_url,
+            "partitions": self.streams.partitions,
             "lambda_endpoint": self.aws.url,
             "metrics_port": 0,
             "lease_seconds": 1.5,

@@ -4,7 +4,6 @@ import json
 import signal
 import time
 
-from barometer.stores.streams import books
 from barometer.streams import counters_key
 from tests.integration.poller.hindrances import Gate, Wire
 from tests.integration.poller.rig import Body, HandlerError, Poller, Rig, deployment, echo, until

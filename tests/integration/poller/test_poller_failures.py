@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from barometer.stores.streams import books
 from barometer.streams import counters_key, stream_key
 from tests.integration.poller.rig import REQUEST_ID, Body, HandlerError, RefusedError, Rig, deployment, echo, until
 
@@ -36,7 +35,7 @@ def test_a_poison_record_dies_alone(rig: Rig) -> None:
     assert json.loads(letter["body"]) == {"n": 37}
     # Halved six times from 64 (two calls each), then alone for its first try and two more.
     assert len(rig.aws.calls) <= 1 + 6 * 2 + 2
-    assert books(rig.streams.client, 1).missing == 0
+    assert rig.streams.books().missing == 0
 
 
 def test_a_dead_letter_tells_everything(rig: Rig) -> None:
@@ -111,7 +110,7 @@ def test_a_rejected_record_goes_straight_to_the_dead_with_its_reason(rig: Rig) -
         ("rejected", "no good", "0")
     }
     assert rig.streams.counters() == {"accepted": 2, "ingest.in": 2, "ingest.rejected": 2, "rejected": 2}
-    assert books(rig.streams.client, 1).missing == 0
+    assert rig.streams.books().missing == 0
 
 
 def test_without_a_destination_the_dead_are_dropped_and_counted(rig: Rig) -> None:

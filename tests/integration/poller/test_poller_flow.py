@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from barometer.stores.streams import books
 from barometer.streams import counters_key, stream_key
 from tests.integration.poller.rig import Body, Rig, deployment, echo, until
 
@@ -121,7 +120,7 @@ def test_a_trimmed_target_keeps_its_bound(rig: Rig) -> None:
     rig.start()
     until(lambda: rig.streams.counters().get("stored") == 2)
     assert 100 <= rig.streams.length("events") < 300
-    assert books(rig.streams.client, 1).missing == 0
+    assert rig.streams.books().missing == 0
 
 
 def test_a_full_target_pauses_reading_and_an_emptied_one_resumes_it(rig: Rig) -> None:
@@ -159,7 +158,7 @@ def test_a_key_that_was_seen_lately_is_a_duplicate(rig: Rig) -> None:
     counters = rig.streams.counters()
     assert counters["duplicates"] == counters["ingest.duplicates"] == 3
     assert (counters["ingest.in"], counters["ingest.out"]) == (7, 4)
-    assert books(rig.streams.client, 1).missing == 0
+    assert rig.streams.books().missing == 0
     (seen,) = rig.streams.client.scan_iter("barometer:{0}:seen:posts:*")
     assert 0 < rig.streams.client.ttl(seen) <= 1_200
 

@@ -26,7 +26,7 @@ from barometer.stores.postgres import transaction
 from barometer.streams import stream_key
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 # With the webhook's timeouts, two rounds of these take less than half of the function's time.
 DELIVERIES_AT_ONCE: Final = 8
@@ -82,7 +82,7 @@ def on_batch(event: StreamEvent, database_url: str, now: datetime) -> BatchResul
     return result
 
 
-def on_tick(database_url: str, client: "Redis", now: datetime) -> list[Change]:
+def on_tick(database_url: str, client: "Client", now: datetime) -> list[Change]:
     """Judge every rule, announce the transitions, and deliver what is due.
 
     Nobody moves what a tick's answer says, so it writes to the stream ``alerts`` itself.

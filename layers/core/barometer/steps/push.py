@@ -20,7 +20,7 @@ from barometer.stores.connections import Allowance, Subscription
 from barometer.stores.sockets import CONCURRENCY, MAX_FRAME_BYTES, Outcome
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 POSTS_A_SECOND = 50
 # Well under the function's timeout: what could not be sent by then is lost, rather than the whole batch sent twice.
@@ -55,7 +55,7 @@ class _Frame:
         return b'%s"seq":%d,%s' % (self.head, seq, self.tail)
 
 
-def push(event: StreamEvent, client: "Redis", door: Door, picture: Callable[[str], Picture]) -> BatchResult:
+def push(event: StreamEvent, client: "Client", door: Door, picture: Callable[[str], Picture]) -> BatchResult:
     """Send a batch of ``events``, ``metrics`` or ``alerts`` to the sockets that subscribed to it.
 
     Args:
@@ -84,7 +84,7 @@ def _frames(
     stream: str,
     bodies: Sequence[dict[str, Any]],
     audience: Mapping[str, Subscription],
-    client: "Redis",
+    client: "Client",
     picture: Callable[[str], Picture],
 ) -> dict[str, list[_Frame]]:
     match stream:
@@ -99,7 +99,7 @@ def _frames(
 
 
 def _posts(
-    posts: Sequence[dict[str, Any]], audience: Mapping[str, Subscription], client: "Redis"
+    posts: Sequence[dict[str, Any]], audience: Mapping[str, Subscription], client: "Client"
 ) -> dict[str, list[_Frame]]:
     """Every post for whoever wants single posts of its topics, an even sample where they are too many."""
     encoded = [orjson.dumps(post) for post in posts]
@@ -172,7 +172,7 @@ def _alerts(alerts: Sequence[dict[str, Any]], audience: Mapping[str, Subscriptio
     return {connection: some for connection, some in frames.items() if some}
 
 
-def _send(client: "Redis", door: Door, frames: Mapping[str, Sequence[_Frame]]) -> None:
+def _send(client: "Client", door: Door, frames: Mapping[str, Sequence[_Frame]]) -> None:
     """Number and send: one socket's frames in their order, many sockets at once."""
     firsts = connections.number(client, {connection: len(some) for connection, some in frames.items()})
     executor = ThreadPoolExecutor(max_workers=CONCURRENCY, thread_name_prefix="push")

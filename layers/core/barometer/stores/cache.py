@@ -15,7 +15,7 @@ import redis
 from barometer.observability import logger
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 _PREFIX: Final = "barometer:cache"
 # After an error the cache rests, so that a Redis that hangs costs one timeout and not one for every request.
@@ -30,7 +30,7 @@ class Cache:
         seconds: how long an answer is kept; 0 keeps none.
     """
 
-    def __init__(self, client: "Redis", seconds: int) -> None:
+    def __init__(self, client: "Client", seconds: int) -> None:
         self._client = client
         self._seconds = seconds
         self._rests_until = 0.0

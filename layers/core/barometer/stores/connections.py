@@ -18,7 +18,7 @@ import orjson
 from barometer.stores.streams import script
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 LIFETIME_SECONDS = 7_200
 # How many dead connections one look at the table sweeps away: enough to keep up, too few to delay a frame.
@@ -52,7 +52,7 @@ class Allowance:
     omitted: int
 
 
-def record(client: "Redis", connection_id: str, key_id: str) -> None:
+def record(client: "Client", connection_id: str, key_id: str) -> None:
     """A socket opened, with a session or key that stands for ``key_id``."""
     with client.pipeline() as pipeline:
         pipeline.hset(_KEYS, connection_id, key_id)
@@ -61,7 +61,7 @@ def record(client: "Redis", connection_id: str, key_id: str) -> None:
         pipeline.execute()
 
 
-def hear(client: "Redis", connection_id: str, subscription: Subscription | None = None) -> int | None:
+def hear(client: "Client", connection_id: str, subscription: Subscription | None = None) -> int | None:
     """A known socket said something, perhaps what it wants from now on.
 
     Returns:
@@ -78,7 +78,7 @@ def hear(client: "Redis", connection_id: str, subscription: Subscription | None 
     return None if seq is None else int(seq)
 
 
-def forget(client: "Redis", *connection_ids: str) -> None:
+def forget(client: "Client", *connection_ids: str) -> None:
     """These sockets are gone. One that was never known stays so."""
     if not connection_ids:
         return
@@ -89,13 +89,13 @@ def forget(client: "Redis", *connection_ids: str) -> None:
         pipeline.execute()
 
 
-def forget_key(client: "Redis", key_id: str) -> None:
+def forget_key(client: "Client", key_id: str) -> None:
     """Forget every socket of a revoked key: it hears nothing more, and is closed when it next says something."""
     owners = cast("dict[bytes, bytes]", client.hgetall(_KEYS))
     forget(client, *(connection.decode() for connection, owner in owners.items() if owner.decode() == key_id))
 
 
-def subscribers(client: "Redis") -> dict[str, Subscription]:
+def subscribers(client: "Client") -> dict[str, Subscription]:
     """Every socket that subscribed, with what it wants; those not heard of for ``LIFETIME`` are swept away first."""
     silent = cast(
         "list[bytes]", client.zrangebyscore(_HEARD, "-inf", time.time() - LIFETIME_SECONDS, start=0, num=SWEEP)
@@ -109,7 +109,7 @@ def subscribers(client: "Redis") -> dict[str, Subscription]:
     return found
 
 
-def number(client: "Redis", frames: Mapping[str, int]) -> dict[str, int]:
+def number(client: "Client", frames: Mapping[str, int]) -> dict[str, int]:
     """Give the next ``frames[connection]`` numbers of each socket away.
 
     Returns:
@@ -126,7 +126,7 @@ def number(client: "Redis", frames: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def allow(client: "Redis", posts: Mapping[str, int], limit: int, now: float) -> dict[str, Allowance]:
+def allow(client: "Client", posts: Mapping[str, int], limit: int, now: float) -> dict[str, Allowance]:
     """Share out the ``limit`` of posts a socket in the second of ``now``, over all processes that push.
 
     What is not allowed is remembered, and told with the next allowance that is not empty.

@@ -19,7 +19,7 @@ from barometer.observability import logger
 from barometer.stores.streams import script
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 HOURS: Final = 24
 MOST_REASONS: Final = 64
@@ -42,7 +42,7 @@ class InUse:
 class Notes:
     """Where a process of ``infer`` notes what it used."""
 
-    def __init__(self, client: "Redis") -> None:
+    def __init__(self, client: "Client") -> None:
         self._client = client
         self._rests_until = 0.0
 
@@ -63,7 +63,7 @@ class Notes:
             logger.warning("which model is in use is not noted for %.0f s: %s", REST_SECONDS, error)
 
 
-def in_use(client: "Redis") -> InUse | None:
+def in_use(client: "Client") -> InUse | None:
     """The model in use; ``None`` if nothing was scored for a day. Raises redis-py's errors."""
     row = cast("dict[bytes, bytes]", client.hgetall(f"{_PREFIX}:in_use"))
     if not row:
@@ -73,7 +73,7 @@ def in_use(client: "Redis") -> InUse | None:
     return InUse(None if model == _NONE else model, row[b"because"].decode(), since)
 
 
-def counts(client: "Redis") -> Counter[Used]:
+def counts(client: "Client") -> Counter[Used]:
     """What scored how many posts in the last ``HOURS`` hours, this one included. Raises redis-py's errors."""
     hour = int(time.time() // 3_600)
     with client.pipeline(transaction=False) as pipeline:

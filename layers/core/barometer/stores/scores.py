@@ -18,7 +18,7 @@ from barometer.observability import logger
 from barometer.scores import EMOTIONS, SENTIMENTS, Distribution, Score
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 _PREFIX: Final = "barometer:scores"
 # In each of two hashes, of some 80 bytes in Redis (measured), so 32 MB for a model.
@@ -41,7 +41,7 @@ class ScoreMemory:
     """
 
     def __init__(
-        self, client: "Redis", seconds: int, *, most: int = MOST_ENTRIES, now: Callable[[], float] = time.time
+        self, client: "Client", seconds: int, *, most: int = MOST_ENTRIES, now: Callable[[], float] = time.time
     ) -> None:
         self._client = client
         self._half = seconds / 2

@@ -19,9 +19,8 @@ from barometer.observability import logger, metrics
 from barometer.stores.streams import script
 
 if TYPE_CHECKING:
-    from redis import Redis
-
     from barometer.settings import Settings
+    from barometer.stores.redis import Client
 
 _PREFIX: Final = "barometer:llm:spent"
 # Two days: past the end of its own in every case, and long enough to be looked at the morning after.
@@ -55,7 +54,7 @@ class Spending:
 
     def __init__(
         self,
-        client: "Redis",
+        client: "Client",
         daily_usd: float,
         daily_tokens: int,
         *,
@@ -71,7 +70,7 @@ class Spending:
 
     @classmethod
     def from_settings(
-        cls, settings: "Settings", client: "Redis", meter: Callable[[Usage], None] = lambda _used: None
+        cls, settings: "Settings", client: "Client", meter: Callable[[Usage], None] = lambda _used: None
     ) -> "Spending":
         """The account with the limits that are set."""
         return cls(client, settings.llm_daily_usd, settings.llm_daily_tokens, meter=meter)

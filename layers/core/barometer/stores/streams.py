@@ -20,7 +20,7 @@ from barometer.posts import Accepted
 from barometer.streams import BOOK_STREAMS, BOOKS, Deployment, counters_key, partition_of, stream_key
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 SOURCE = "raw"
 RETRY_AFTER_SECONDS = 2
@@ -108,7 +108,7 @@ def script(name: str) -> str:
     return Path(__file__).with_name(f"{name}.lua").read_text(encoding="utf-8")
 
 
-def accept(client: "Redis", posts: Iterable[tuple[str, Accepted]], *, partitions: int, bound: int) -> None:
+def accept(client: "Client", posts: Iterable[tuple[str, Accepted]], *, partitions: int, bound: int) -> None:
     """Put posts (each with its post id, which chooses the partition) into ``raw`` and count them accepted.
 
     All or none: a partition at ``bound`` refuses the whole call. Within a partition the check and the writing are one
@@ -141,7 +141,7 @@ def _full() -> BackpressureError:
     return BackpressureError("the pipeline is full; nothing was taken", RETRY_AFTER_SECONDS)
 
 
-def books(client: "Redis", partitions: int) -> Books:
+def books(client: "Client", partitions: int) -> Books:
     """The counters of promise 2 and the streams they speak of, at one instant a partition."""
     counters, shares = _read(client, dict.fromkeys([*BOOK_STREAMS, "dead"], ""), partitions)
     return Books(
@@ -151,7 +151,7 @@ def books(client: "Redis", partitions: int) -> Books:
     )
 
 
-def pipes(client: "Redis", deployment: Deployment, partitions: int) -> list[PipeState]:
+def pipes(client: "Client", deployment: Deployment, partitions: int) -> list[PipeState]:
     """What each declared pipe has done and has before it."""
     counters, shares = _read(client, {pipe.source: pipe.name for pipe in deployment.pipes}, partitions)
     states = []
@@ -185,7 +185,7 @@ def _total(shares: Sequence[_Share]) -> StreamState:
 
 
 def _read(
-    client: "Redis", groups: Mapping[str, str], partitions: int
+    client: "Client", groups: Mapping[str, str], partitions: int
 ) -> tuple[Counter[str], Mapping[str, Sequence[_Share]]]:
     """The counters over all partitions, and each stream's share in every one; ``groups`` maps stream to group."""
     state = client.register_script(script("state"))

@@ -1,0 +1,156 @@
+"""A real Redis cluster on loopback: primaries, and replicas if a test asks for them, each a process of its own."""
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+from redis.cluster import ClusterNode
+
+from infra.local.services import find_redis
+
+# The slots of "0", "1" and "2", the tags of three partitions, are 13907, 9842 and 5649. With these bounds each of them is
+# on a node of its own, in the order of their numbers; three equal parts would give two nodes all of them.
+SLOTS = ((10_923, 16_383), (5_700, 10_922), (0, 5_699))
+PATIENCE_SECONDS = 60.0
+
+
+@dataclass
+class Node:
+    """One server of a cluster."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+    bus: int
+
+    @property
+    def client(self) -> redis.Redis:
+        """A client of this server alone; closed by whoever uses it as a context."""
+        return redis.Redis(port=self.port, socket_timeout=10)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(PATIENCE_SECONDS)
+
+
+@dataclass
+class RunningCluster:
+    """A cluster whose ``primaries[n]`` has partition ``n`` of three."""
+
+    primaries: Sequence[Node]
+    replicas: Sequence[Node]
+
+    @property
+    def url(self) -> str:
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.primaries)
+
+    def client(self) -> redis.RedisCluster:
+        """A client of the tests' own: redis-py's, without our door."""
+        return redis.RedisCluster(startup_nodes=[ClusterNode("127.0.0.1", node.port) for node in self.primaries])
+
+    def empty(self) -> None:
+        for node in self.primaries:
+            with node.client as client:
+                client.flushall()
+
+
+def connected(url: str) -> redis.Redis:
+    """A client of the tests' own, for one server or a cluster."""
+    if not url.startswith("redis+cluster://"):
+        return redis.Redis.from_url(url)
+    hosts = [host.rsplit(":", 1) for host in url.removeprefix("redis+cluster://").split(",")]
+    return redis.RedisCluster(startup_nodes=[ClusterNode(host, int(port)) for host, port in hosts])
+
+
+@contextlib.contextmanager
+def running_cluster(folder: Path, *, replicas: int = 0, coverage: bool = True) -> Iterator[RunningCluster]:
+    """Three primaries, the first of which has ``replicas``.
+
+    Args:
+        folder: where each keeps its data; short-lived.
+        replicas: of the first primary.
+        coverage: whether a slot that nobody serves stops the whole cluster, as is Redis' default.
+    """
+    with contextlib.ExitStack() as running:
+        nodes = [running.enter_context(_server(folder / f"node-{n}", coverage)) for n in range(3 + replicas)]
+        cluster = RunningCluster(nodes[:3], nodes[3:])
+        _join(cluster)
+        yield cluster
+
+
+@contextlib.contextmanager
+def _server(folder: Path, coverage: bool) -> Iterator[Node]:
+    folder.mkdir(parents=True)
+    port, bus = _free_ports(2)
+    settings = {
+        "port": port, "cluster-port": bus, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no",
+        "cluster-enabled": "yes", "cluster-require-full-coverage": "yes" if coverage else "no",
+        # On a busy machine a server may be silent for seconds; none shall be taken for dead.
+        "cluster-node-timeout": 30_000, "repl-diskless-sync-delay": 0,
+    }  # fmt: skip
+    command = [find_redis(), *(part for name, value in settings.items() for part in (f"--{name}", str(value)))]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder)
+    node = Node(process, port, bus)
+    try:
+        with node.client as client:
+            _until(lambda: _answers(client, process))
+        yield node
+    finally:
+        node.kill()
+
+
+def _join(cluster: RunningCluster) -> None:
+    everyone = [*cluster.primaries, *cluster.replicas]
+    for number, node in enumerate(everyone):
+        with node.client as client:
+            client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+            if number < len(SLOTS):
+                client.execute_command("CLUSTER ADDSLOTSRANGE", *SLOTS[number])
+            for other in everyone[:number]:
+                client.execute_command("CLUSTER MEET", "127.0.0.1", other.port, other.bus)
+    for node in everyone:
+        with node.client as client:
+            _until(lambda client=client: int(client.cluster("INFO")["cluster_known_nodes"]) == len(everyone))
+    with cluster.primaries[0].client as client:
+        primary = client.execute_command("CLUSTER MYID").decode()
+    for node in cluster.replicas:
+        with node.client as client:
+            _until(lambda client=client: _replicates(client, primary))
+            _until(lambda client=client: client.info("replication")["master_link_status"] == "up")
+    for node in everyone:
+        with node.client as client:
+            _until(lambda client=client: client.cluster("INFO")["cluster_state"] == "ok")
+
+
+def _replicates(client: redis.Redis, primary: str) -> bool:
+    try:
+        client.execute_command("CLUSTER REPLICATE", primary)
+    except redis.ResponseError:  # it has not heard of the primary yet
+        return False
+    return True
+
+
+def _answers(client: redis.Redis, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None, "a server of the cluster stopped; its log says why"
+    try:
+        return bool(client.ping())
+    except redis.ConnectionError:
+        return False
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [opened.getsockname()[1] for opened in sockets]
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "the cluster did not come together in time"
+        time.sleep(0.02)  # between two looks
