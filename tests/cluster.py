@@ -13,8 +13,8 @@ from redis.cluster import ClusterNode
 
 from infra.local.services import find_redis
 
-# The slots of "0", "1" and "2", the tags of three partitions, are 13907, 9842 and 5649. With these bounds each of them is
-# on a node of its own, in the order of their numbers; three equal parts would give two nodes all of them.
+# The slots of "0", "1" and "2", the tags of three partitions, are 13907, 9842 and 5649. With these bounds each lies on
+# a node of its own, in the order of their numbers; three equal parts would give two nodes all of them.
 SLOTS = ((10_923, 16_383), (5_700, 10_922), (0, 5_699))
 PATIENCE_SECONDS = 60.0
 

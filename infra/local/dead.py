@@ -22,7 +22,7 @@ from barometer.stores.redrive import RETRY_AFTER_SECONDS, Redriven, redrive, swe
 from infra.feeds.home import enter
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 _REASON_WIDTH: Final = 100
 _MOST_SHOWN: Final = 20
@@ -41,7 +41,7 @@ class Office:
         settings: of the Barometer that the home, or else the environment, names.
     """
 
-    client: "Redis"
+    client: "Client"
     settings: Settings
 
     def page(self, wanted: Wanted, limit: int, cursor: LetterId | None) -> Page:

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
-from redis import Redis, ResponseError
+from redis import Redis, RedisCluster, ResponseError
 
 from barometer.stores.streams import Books, books
 from barometer.streams import stream_key
@@ -172,6 +172,20 @@ class Streams:
     def books(self) -> Books:
         return books(self.client, self.partitions)
 
+    def count_calls_anew(self) -> None:
+        for server in self._servers():
+            server.config_resetstat()
+
+    def calls(self, command: str) -> int:
+        """How often Redis was called with it, on all servers, since they were told to count anew."""
+        counts = [server.info("commandstats").get(f"cmdstat_{command}", {"calls": 0}) for server in self._servers()]
+        return sum(count["calls"] for count in counts)
+
+    def _servers(self) -> list[Redis]:
+        if isinstance(self.client, RedisCluster):
+            return [node.redis_connection for node in self.client.get_primaries()]
+        return [self.client]
+
     def _entries(self, stream: str, partition: int | None) -> list[dict[bytes, bytes]]:
         return [entry for key in self._keys(stream, partition) for _, entry in self.client.xrange(key)]
 
@@ -263,13 +277,13 @@ class Rig:
         self.aws = aws
         self.streams = streams
         self.pollers: list[Poller] = []
-        self._redis_url = redis_url
+        self.redis_url = redis_url
         self._folder = folder
 
     def start(self, *, ready: bool = True, **settings: object) -> Poller:
         """Start a poller; keyword arguments are settings."""
         defaults = {
-            "redis_url": self._redis_url,
+            "redis_url": self.redis_url,
             "partitions": self.streams.partitions,
             "lambda_endpoint": self.aws.url,
             "metrics_port": 0,

@@ -36,7 +36,7 @@ def test_pollers_killed_again_and_again_lose_and_double_nothing(rig: Rig) -> Non
         rig.start(lease_seconds=0.5)
     until(lambda: rig.streams.length("raw") == 0)
     assert rig.streams.numbers() == list(range(3_000))
-    assert books(rig.streams.client, 1).missing == 0
+    assert rig.streams.books().missing == 0
 
 
 def test_a_frozen_poller_that_wakes_commits_nothing_that_was_taken_over(rig: Rig, gate: Gate) -> None:
@@ -168,7 +168,7 @@ def test_of_several_pollers_one_is_killed_and_one_frozen_and_the_rest_do_all_the
     frozen.send(signal.SIGCONT)
     until(lambda: frozen.told("records are no longer ours"))
     assert rig.streams.numbers() == list(range(1_000))
-    assert books(rig.streams.client, 1).missing == 0
+    assert rig.streams.books().missing == 0
 
 
 def test_a_slow_call_keeps_its_records(rig: Rig, gate: Gate) -> None:
@@ -213,7 +213,7 @@ def test_attempts_are_remembered_past_a_crash(rig: Rig) -> None:
 
 def test_sigterm_finishes_what_is_in_flight_and_exits_0(rig: Rig, gate: Gate) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=5), {"ingest": gate}
-    rig.streams.add("raw", *({"n": n} for n in range(20)))
+    rig.streams.add("raw", *({"n": n} for n in range(20)), partition=0)
     poller = rig.start()
     assert gate.entered.acquire(timeout=60)
     poller.send(signal.SIGTERM)

@@ -73,7 +73,7 @@ def test_a_dead_letter_tells_everything(rig: Rig) -> None:
 def test_a_batch_that_may_not_be_halved_is_retried_as_it_is(rig: Rig) -> None:
     rig.aws.pipes = deployment(BatchSize=4, MaximumRetryAttempts=1, BisectBatchOnFunctionError=False)
     rig.aws.functions = {"ingest": _chokes_on(2)}
-    rig.streams.add("raw", *({"n": n} for n in range(4)))
+    rig.streams.add("raw", *({"n": n} for n in range(4)), partition=0)
     rig.start()
     until(lambda: rig.streams.length("raw") == 0)
     assert [len(call.records) for call in rig.aws.calls] == [4, 4]
@@ -90,7 +90,7 @@ def test_only_the_records_reported_as_failed_are_tried_again(rig: Rig) -> None:
         return answer | {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in again]}
 
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=10), {"ingest": function}
-    rig.streams.add("raw", *({"n": n} for n in range(10)))
+    rig.streams.add("raw", *({"n": n} for n in range(10)), partition=0)
     rig.start()
     until(lambda: rig.streams.length("posts") == 10)
     assert [sorted(map(_number, call.records)) for call in rig.aws.calls] == [list(range(10)), [0, 5]]
@@ -186,7 +186,7 @@ def test_trouble_shrinks_what_is_in_flight_and_health_grows_it(rig: Rig, trouble
     def flights() -> float:
         nonlocal added
         if rig.streams.length("raw") < 50:  # never idle, and never far from the end
-            rig.streams.add("raw", *({"n": n} for n in range(added, added + 50)))
+            rig.streams.add("raw", *({"n": n} for n in range(added, added + 50)), partition=0)
             added += 50
         start = 'barometer_poller_flights{partition="0",pipe="ingest"} '
         (line,) = [line for line in poller.get("/metrics")[1].splitlines() if line.startswith(start)]
@@ -264,7 +264,7 @@ def test_an_answer_beyond_6_mb_is_asked_for_in_halves_and_rejected_if_it_is_one_
     assert json.loads(letter["body"]) == {"n": 5}
     assert (letter["kind"], letter["condition"], letter["attempts"]) == ("rejected", "PayloadTooLarge", "0")
     assert letter["reason"] == "Function.ResponseSizeTooLarge: Response payload size exceeded"
-    assert books(rig.streams.client, 1).missing == 0
+    assert rig.streams.books().missing == 0
 
 
 def test_full_dead_letters_pause_reading_and_lose_nothing(rig: Rig) -> None:
@@ -272,7 +272,7 @@ def test_full_dead_letters_pause_reading_and_lose_nothing(rig: Rig) -> None:
     rig.aws.pipes["Streams"]["dead"] = {"MaximumLength": 4}
     rig.aws.functions = {"ingest": _chokes_on(*range(30))}
     rig.streams.client.hset(counters_key(0), "accepted", 30)
-    rig.streams.add("raw", *({"n": n} for n in range(30)))
+    rig.streams.add("raw", *({"n": n} for n in range(30)), partition=0)
     poller = rig.start()
     until(lambda: 'barometer_poller_backpressure{partition="0",pipe="ingest"} 1.0' in poller.get("/metrics")[1])
     # What was in flight when it filled may overshoot, by what one poller holds at most.
@@ -285,7 +285,7 @@ def test_full_dead_letters_pause_reading_and_lose_nothing(rig: Rig) -> None:
             seen.append(json.loads(letter[b"body"])["n"])
             rig.streams.client.xdel(stream_key("dead", 0), entry_id)
     assert sorted(seen) == list(range(30))
-    assert books(rig.streams.client, 1).missing == 0
+    assert rig.streams.books().missing == 0
 
 
 def test_nonsense_fails_the_batch_and_says_what_was_wrong(rig: Rig) -> None:

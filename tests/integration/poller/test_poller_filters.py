@@ -24,7 +24,7 @@ def test_a_post_that_no_filter_lets_through_is_rejected_uncalled_and_the_books_b
     } == {
         (body, "rejected", "Filtered", "0") for body in ('{"n": 2, "lang": "de"}', '{"n": 0, "lang": "en"}', "not JSON")
     }
-    told = books(rig.streams.client, 1)
+    told = rig.streams.books()
     assert (told.rejected, told.missing) == (3, 0)
     (state,) = pipes(rig.streams.client, Deployment.model_validate(rig.aws.pipes), 1)
     assert (state.taken, state.written, state.filtered, state.rejected) == (5, 2, 3, 3)

@@ -57,7 +57,7 @@ def test_a_window_gathers_a_batch(rig: Rig) -> None:
     rig.start()
     rig.streams.add("raw", {"n": 0})
     until(lambda: rig.streams.pending("raw", "ingest") == 1)
-    rig.streams.add("raw", {"n": 1}, {"n": 2})
+    rig.streams.add("raw", {"n": 1}, {"n": 2}, partition=0)
     until(lambda: rig.streams.length("posts") == 3)
     assert [len(call.records) for call in rig.aws.calls] == [3]
 
@@ -65,7 +65,7 @@ def test_a_window_gathers_a_batch(rig: Rig) -> None:
 def test_a_full_batch_does_not_wait_for_its_window(rig: Rig) -> None:
     rig.aws.pipes = deployment(MaximumBatchingWindowInMilliseconds=300_000, BatchSize=5)
     rig.aws.functions = {"ingest": echo}
-    rig.streams.add("raw", *({"n": n} for n in range(10)))
+    rig.streams.add("raw", *({"n": n} for n in range(10)), partition=0)
     rig.start()
     until(lambda: rig.streams.length("posts") == 10)
 
@@ -94,7 +94,7 @@ def test_as_many_batches_are_in_flight_as_the_factor_says(rig: Rig) -> None:
         return echo(records)
 
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=1, ParallelizationFactor=3), {"ingest": slow}
-    rig.streams.add("raw", *({"n": n} for n in range(12)))
+    rig.streams.add("raw", *({"n": n} for n in range(12)), partition=0)
     rig.start()
     until(lambda: rig.streams.length("posts") == 12)
     assert most == 3
@@ -126,7 +126,7 @@ def test_a_trimmed_target_keeps_its_bound(rig: Rig) -> None:
 def test_a_full_target_pauses_reading_and_an_emptied_one_resumes_it(rig: Rig) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=5), {"ingest": echo}
     rig.aws.pipes["Streams"]["posts"] = {"MaximumLength": 10}
-    rig.streams.add("raw", *({"n": n} for n in range(100)))
+    rig.streams.add("raw", *({"n": n} for n in range(100)), partition=0)
     poller = rig.start()
     until(lambda: 'barometer_poller_backpressure{partition="0",pipe="ingest"} 1.0' in poller.get("/metrics")[1])
     # What was in flight when it filled may overshoot, by what one poller holds at most.
@@ -151,7 +151,7 @@ def test_a_key_that_was_seen_lately_is_a_duplicate(rig: Rig) -> None:
 
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=3), {"ingest": keyed}
     rig.streams.client.hset(counters_key(0), "accepted", 7)
-    rig.streams.add("raw", *({"id": name} for name in ("a", "b", "a", "c", "b", "a", "d")))
+    rig.streams.add("raw", *({"id": name} for name in ("a", "b", "a", "c", "b", "a", "d")), partition=0)
     rig.start()
     until(lambda: rig.streams.length("raw") == 0)
     assert sorted(json.loads(body)["id"] for body in rig.streams.bodies("posts")) == ["a", "b", "c", "d"]

@@ -9,17 +9,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from barometer.stores.streams import books
 from barometer.streams import counters_key, stream_key
 from tests.integration.poller.rig import Body, Rig, deployment, echo, until
 
 COMMAND = Path(sys.executable).with_name("barometer")
 
 
-def _start(rig: Rig, redis_url: str, home: Path, *arguments: str) -> "subprocess.Popen[str]":
+def _start(rig: Rig, home: Path, *arguments: str) -> "subprocess.Popen[str]":
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("BAROMETER_")},
-        "BAROMETER_REDIS_URL": redis_url,
+        "BAROMETER_REDIS_URL": rig.redis_url,
+        "BAROMETER_PARTITIONS": str(rig.streams.partitions),
         "AWS_ENDPOINT_URL": rig.aws.url,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "test",
@@ -34,8 +34,8 @@ def _start(rig: Rig, redis_url: str, home: Path, *arguments: str) -> "subprocess
     )
 
 
-def _dead(rig: Rig, redis_url: str, home: Path, *arguments: str, status: int = 0) -> Any:
-    process = _start(rig, redis_url, home, *arguments, "--json")
+def _dead(rig: Rig, home: Path, *arguments: str, status: int = 0) -> Any:
+    process = _start(rig, home, *arguments, "--json")
     said, told = process.communicate(timeout=120)
     assert process.returncode == status, said + told
     return json.loads(said)
@@ -43,17 +43,17 @@ def _dead(rig: Rig, redis_url: str, home: Path, *arguments: str, status: int = 0
 
 def _bury(rig: Rig, count: int) -> None:
     """So many letters of posts, and the books that go with them."""
-    with rig.streams.client.pipeline() as pipeline:
-        pipeline.hset(counters_key(0), mapping={"accepted": count, "dead": count})
+    with rig.streams.client.pipeline(transaction=False) as pipeline:
         for n in range(count):
-            body = json.dumps({"n": n})
-            pipeline.xadd(stream_key("dead", 0), {"body": body, "stream": "raw", "pipe": "ingest", "kind": "dead"})
+            partition = n % rig.streams.partitions
+            pipeline.hincrby(counters_key(partition), "accepted", 1)
+            pipeline.hincrby(counters_key(partition), "dead", 1)
+            letter = {"body": json.dumps({"n": n}), "stream": "raw", "pipe": "ingest", "kind": "dead"}
+            pipeline.xadd(stream_key("dead", partition), letter)
         pipeline.execute()
 
 
-def test_a_letter_sent_again_is_a_new_record_with_attempts_and_age_anew(
-    rig: Rig, redis_url: str, tmp_path: Path
-) -> None:
+def test_a_letter_sent_again_is_a_new_record_with_attempts_and_age_anew(rig: Rig, tmp_path: Path) -> None:
     cured = False
 
     def function(records: list[Body]) -> Body:
@@ -67,26 +67,26 @@ def test_a_letter_sent_again_is_a_new_record_with_attempts_and_age_anew(
     rig.start()
     until(lambda: rig.streams.length("dead") == 2)
 
-    newest, oldest = _dead(rig, redis_url, tmp_path, "list")["items"]
-    assert _dead(rig, redis_url, tmp_path, "redrive", oldest["id"])["redriven"] == 1
+    newest, oldest = _dead(rig, tmp_path, "list")["items"]
+    assert _dead(rig, tmp_path, "redrive", oldest["id"])["redriven"] == 1
     until(lambda: rig.streams.length("dead") == 2)
-    again, other = _dead(rig, redis_url, tmp_path, "list")["items"]
+    again, other = _dead(rig, tmp_path, "list")["items"]
     assert other == newest
     assert (again["body"], again["attempts"]) == (oldest["body"], 2)
     assert (again["record_id"], again["first_at"]) > (oldest["record_id"], oldest["first_at"])
-    assert _dead(rig, redis_url, tmp_path, "show", again["id"]) == again
+    assert _dead(rig, tmp_path, "show", again["id"]) == again
 
     cured = True
-    told = _dead(rig, redis_url, tmp_path, "redrive", "--all", "--kind", "dead", "--pipe", "ingest")
+    told = _dead(rig, tmp_path, "redrive", "--all", "--kind", "dead", "--pipe", "ingest")
     assert told == {"redriven": 2, "missing": [], "refused": [], "remaining": 0, "done": True}
     until(lambda: rig.streams.length("posts") == 2)
-    missing = _dead(rig, redis_url, tmp_path, "redrive", again["id"], status=1)
+    missing = _dead(rig, tmp_path, "redrive", again["id"], status=1)
     assert (missing["redriven"], missing["missing"]) == (0, [again["id"]])
-    now = books(rig.streams.client, 1)
+    now = rig.streams.books()
     assert (now.dead, now.in_flight, now.missing) == (0, 2, 0)
 
 
-def test_a_redrive_killed_again_and_again_loses_and_doubles_nothing(rig: Rig, redis_url: str, tmp_path: Path) -> None:
+def test_a_redrive_killed_again_and_again_loses_and_doubles_nothing(rig: Rig, tmp_path: Path) -> None:
     total = 3_000
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=500), {"ingest": echo}
     # So little room that a run has to wait for it: each kill comes in the middle.
@@ -96,19 +96,19 @@ def test_a_redrive_killed_again_and_again_loses_and_doubles_nothing(rig: Rig, re
     in_the_middle = 0
     for _ in range(6):
         before = rig.streams.length("dead")
-        process = _start(rig, redis_url, tmp_path, "redrive", "--all")
+        process = _start(rig, tmp_path, "redrive", "--all")
         deadline = time.monotonic() + 60
         while rig.streams.length("dead") == before and process.poll() is None:
             assert time.monotonic() < deadline, "it sends nothing again"
         process.kill()
         process.communicate(timeout=60)
         in_the_middle += 0 < rig.streams.length("dead") < before
-        assert books(rig.streams.client, 1).missing == 0
+        assert rig.streams.books().missing == 0
     assert in_the_middle == 6, "a kill that comes before or after the work proves nothing"
     left = rig.streams.length("dead")
-    assert _dead(rig, redis_url, tmp_path, "redrive", "--all")["redriven"] == left
+    assert _dead(rig, tmp_path, "redrive", "--all")["redriven"] == left
     until(lambda: rig.streams.length("posts") == total)
     assert Counter(body["n"] for body in rig.streams.bodies("posts")) == Counter(range(total))
-    now = books(rig.streams.client, 1)
+    now = rig.streams.books()
     assert (now.dead, now.in_flight, now.missing) == (0, total, 0)
     assert rig.streams.counters()["ingest.redriven"] == total

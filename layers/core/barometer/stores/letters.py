@@ -17,7 +17,7 @@ from barometer.stores.streams import script
 from barometer.streams import stream_key
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 DEAD: Final = "dead"
 Kind = Literal["rejected", "dead"]
@@ -194,7 +194,7 @@ class _Look:
 
 
 def page(
-    client: "Redis", partitions: int, wanted: Wanted, *, limit: int, cursor: LetterId | None, bytes_each: int
+    client: "Client", partitions: int, wanted: Wanted, *, limit: int, cursor: LetterId | None, bytes_each: int
 ) -> Page:
     """Letters, those that died last first.
 
@@ -223,7 +223,7 @@ def page(
         looked_at += _SLICE
 
 
-def get(client: "Redis", partitions: int, letter_id: LetterId) -> Letter:
+def get(client: "Client", partitions: int, letter_id: LetterId) -> Letter:
     """One letter.
 
     Raises:
@@ -239,19 +239,19 @@ def get(client: "Redis", partitions: int, letter_id: LetterId) -> Letter:
     raise NotFoundError(f"there is no dead letter {letter_id}: it was sent again, or never was")
 
 
-def lying(client: "Redis", partitions: int) -> int:
+def lying(client: "Client", partitions: int) -> int:
     """How many letters there are. Raises redis-py's errors."""
     return sum(client.xlen(stream_key(DEAD, partition)) for partition in range(partitions))
 
 
-def count(client: "Redis", partitions: int) -> Counter[tuple[str, str]]:
+def count(client: "Client", partitions: int) -> Counter[tuple[str, str]]:
     """Every letter, looked at one by one: how many died in which stream, of which kind. Raises redis-py's errors."""
     return Counter(
         (letter.stream, letter.kind) for partition in range(partitions) for letter in _walk(client, partition)
     )
 
 
-def _walk(client: "Redis", partition: int) -> Iterator[Letter]:
+def _walk(client: "Client", partition: int) -> Iterator[Letter]:
     look = _Look(partition, _FIRST)
     while look.down_to != _END:
         letters, down_to = _look(client, look, Wanted(), _SLICE, 64)
@@ -259,7 +259,7 @@ def _walk(client: "Redis", partition: int) -> Iterator[Letter]:
         look = _Look(partition, down_to)
 
 
-def _look(client: "Redis", look: _Look, wanted: Wanted, most: int, bytes_each: int) -> tuple[list[Letter], LetterId]:
+def _look(client: "Client", look: _Look, wanted: Wanted, most: int, bytes_each: int) -> tuple[list[Letter], LetterId]:
     """The next letters of one partition, and how far they come."""
     last, *rows = cast(
         "tuple[bytes, list[bytes]]",

@@ -18,7 +18,7 @@ from barometer.stores.streams import TOKEN_SECONDS, script
 from barometer.streams import Deployment, counters_key, stream_key
 
 if TYPE_CHECKING:
-    from redis import Redis
+    from barometer.stores.redis import Client
 
 # Letters that one script moves: it holds up the whole Redis while it runs.
 SLICE: Final = 100
@@ -71,7 +71,7 @@ class Sweep:
     held_up: bool = False
 
 
-def redrive(client: "Redis", deployment: Deployment, partitions: int, ids: Iterable[LetterId]) -> Redriven:
+def redrive(client: "Client", deployment: Deployment, partitions: int, ids: Iterable[LetterId]) -> Redriven:
     """Send these letters again, each once, however often it is named.
 
     Raises:
@@ -90,7 +90,7 @@ def redrive(client: "Redis", deployment: Deployment, partitions: int, ids: Itera
 
 
 def sweep(
-    client: "Redis",
+    client: "Client",
     deployment: Deployment,
     partitions: int,
     wanted: Wanted,
@@ -123,7 +123,7 @@ def sweep(
     return Sweep(total, cursor, done=False)
 
 
-def _move(client: "Redis", deployment: Deployment, partition: int, ids: Sequence[LetterId], outcome: Redriven) -> None:
+def _move(client: "Client", deployment: Deployment, partition: int, ids: Sequence[LetterId], outcome: Redriven) -> None:
     keys = [stream_key(DEAD, partition), counters_key(partition)]
     keys.append(f"{stream_key(DEAD, partition)}:call:{uuid.uuid4().hex}")
     arguments: list[str | int] = [TOKEN_SECONDS]
