@@ -18,9 +18,7 @@ SECONDS = 2.0
 class Monitor:
     """Sets lag, pending and oldest age of every pipe, and says so once when it finds that Redis lost something."""
 
-    def __init__(
-        self, client: AsyncClient, plan: Deployment, partitions: int, meters: Meters, health: Health
-    ) -> None:
+    def __init__(self, client: AsyncClient, plan: Deployment, partitions: int, meters: Meters, health: Health) -> None:
         self._state = client.register_script(script("state"))
         self._plan = plan
         self._partitions = partitions

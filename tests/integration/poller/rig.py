@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from redis import Redis, RedisCluster, ResponseError
 
 from barometer.stores.streams import Books, books
@@ -26,6 +27,8 @@ from barometer.streams import stream_key
 Body = dict[str, Any]
 Function = Callable[[list[Body]], Any]
 T = TypeVar("T")
+# For a test that has a Redis of its own, or that no Redis matters to: it need not run on a cluster as well.
+one_server = pytest.mark.parametrize("rig", ["server"], indirect=True)
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 60.0
 REQUEST_ID = "4a7f8b4e-0000-4000-8000-000000000000"

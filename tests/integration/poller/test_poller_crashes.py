@@ -6,7 +6,7 @@ import time
 
 from barometer.streams import counters_key
 from tests.integration.poller.hindrances import Gate, Wire
-from tests.integration.poller.rig import Body, HandlerError, Poller, Rig, deployment, echo, until
+from tests.integration.poller.rig import Body, HandlerError, Poller, Rig, deployment, echo, one_server, until
 
 
 def test_a_batch_killed_before_its_commit_is_repeated_not_lost(rig: Rig, gate: Gate) -> None:
@@ -75,6 +75,7 @@ def _number(record: Body) -> int:
     return int(json.loads(record["body"])["n"])
 
 
+@one_server
 def test_a_poller_cut_off_from_redis_commits_nothing_that_was_taken_over_and_works_on(
     rig: Rig, gate: Gate, wire: Wire
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_poller_cut_off_from_redis_commits_nothing_that_was_taken_over_and_wor
     assert rig.streams.counters() == {"ingest.in": 11, "ingest.out": 11}
 
 
+@one_server
 def test_a_commit_that_arrives_late_writes_nothing_that_was_taken_over(rig: Rig, gate: Gate, wire: Wire) -> None:
     def function(records: list[Body]) -> Body:
         return gate(records) if any(_number(record) for record in records) else echo(records)
@@ -118,6 +120,7 @@ def test_a_commit_that_arrives_late_writes_nothing_that_was_taken_over(rig: Rig,
     assert rig.streams.counters() == {"ingest.in": 2, "ingest.out": 2}
 
 
+@one_server
 def test_a_commit_whose_reply_is_lost_is_known_to_have_been_made(rig: Rig, gate: Gate, wire: Wire) -> None:
     def function(records: list[Body]) -> Body:
         return gate(records) if any(_number(record) for record in records) else echo(records)

@@ -2,9 +2,9 @@
 
 import json
 
-from barometer.stores.streams import books, pipes
+from barometer.stores.streams import pipes
 from barometer.streams import Deployment, counters_key
-from tests.integration.poller.rig import Rig, deployment, echo, until
+from tests.integration.poller.rig import Rig, deployment, echo, one_server, until
 
 ENGLISH = {"Filters": [{"Pattern": json.dumps({"body": {"lang": ["en"], "n": [{"numeric": [">", 0]}]}})}]}
 
@@ -26,7 +26,7 @@ def test_a_post_that_no_filter_lets_through_is_rejected_uncalled_and_the_books_b
     }
     told = rig.streams.books()
     assert (told.rejected, told.missing) == (3, 0)
-    (state,) = pipes(rig.streams.client, Deployment.model_validate(rig.aws.pipes), 1)
+    (state,) = pipes(rig.streams.client, Deployment.model_validate(rig.aws.pipes), rig.streams.partitions)
     assert (state.taken, state.written, state.filtered, state.rejected) == (5, 2, 3, 3)
     assert 'barometer_poller_filtered_records_total{pipe="ingest"} 3.0' in poller.get("/metrics")[1]
 
@@ -45,6 +45,7 @@ def test_what_is_no_post_ends_uncalled_and_is_counted(rig: Rig) -> None:
     assert rig.streams.counters() == {"ingest.in": 3, "ingest.out": 1, "ingest.filtered": 2}
 
 
+@one_server
 def test_a_poller_does_not_start_with_a_pattern_that_says_nothing(rig: Rig) -> None:
     rig.aws.pipes = deployment(FilterCriteria={"Filters": [{"Pattern": '{"body": {"lang": "en"}}'}]})
     poller = rig.start(ready=False)

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from barometer.streams import counters_key, stream_key
-from tests.integration.poller.rig import Body, Rig, deployment, echo, until
+from tests.integration.poller.rig import Body, Rig, deployment, echo, one_server, until
 
 
 def test_records_pass_and_leave_nothing_behind(rig: Rig) -> None:
@@ -176,6 +176,7 @@ def test_metrics_and_health_are_told(rig: Rig) -> None:
     assert poller.get("/other")[0] == 404
 
 
+@one_server
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
@@ -202,6 +203,7 @@ def test_partitions_that_would_be_left_out_with_their_posts_are_one_sentence_and
     assert "BAROMETER_PARTITIONS: there were more than 2 before" in poller.log.read_text().splitlines()[-1]
 
 
+@one_server
 def test_a_wrong_deployment_is_one_sentence_and_exit_1(rig: Rig) -> None:
     rig.aws.pipes = deployment(Targets=["nowhere"])
     poller = rig.start(ready=False)

@@ -16,7 +16,7 @@ from redis import Redis
 from barometer.streams import counters_key, stream_key
 from infra.local.services import redis_service
 from tests.integration.poller.hindrances import Gate
-from tests.integration.poller.rig import Poller, Rig, Streams, deployment, echo, until
+from tests.integration.poller.rig import Poller, Rig, Streams, deployment, echo, one_server, until
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def test_what_an_emptied_redis_lost_is_told_and_not_committed(rig: Rig, gate: Ga
     until(lambda: rig.streams.numbers() == [2])
 
 
+@one_server
 def test_a_redis_that_is_killed_and_comes_back_goes_on_where_it_was(rig: Rig, gate: Gate, folder: Path) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=5), {"ingest": gate}
     with _redis(folder) as own:
@@ -97,6 +98,7 @@ def _first_batch_was_asked_once(rig: Rig) -> bool:
     return sorted(asked) == list(range(10))
 
 
+@one_server
 def test_a_poller_starts_before_its_redis(rig: Rig, folder: Path) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": echo}
     url = redis_service(folder, fsync="always").url
@@ -156,6 +158,7 @@ def test_posts_that_are_deleted_with_their_stream_are_said_to_be_lost(rig: Rig, 
     assert _lost(poller) == (0, 30)
 
 
+@one_server
 def test_a_redis_that_comes_back_with_older_data_is_worked_with_and_what_is_gone_is_said(
     rig: Rig, gate: Gate, folder: Path, tmp_path: Path
 ) -> None:
@@ -184,6 +187,7 @@ def test_a_redis_that_comes_back_with_older_data_is_worked_with_and_what_is_gone
         assert poller.stop() == 0
 
 
+@one_server
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSTOP], ids=["dead", "frozen"])
 def test_a_redis_that_is_away_holds_a_drain_up_no_longer_than_its_bound(
     rig: Rig, gate: Gate, folder: Path, end: signal.Signals
