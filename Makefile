@@ -7,12 +7,13 @@ TESTS ?= tests
 DATA ?= ../shared/data
 WORKERS ?= 2
 MINUTES ?= 5
+RATE ?= 100
 SEED ?= 1
 PARTITIONS ?= 1
 NODE := ../scripts/with-node
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check e2e bench bench-model chaos train setup format openapi clean
+.PHONY: help up down test check e2e bench bench-model soak chaos train setup format openapi clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,10 @@ check: setup ## every gate that needs no running: lint, format, types, imports, 
 bench: setup ## posts a second through the whole stack, where the time goes, and what the poller alone moves
 	@$(BIN)/python -m tests.bench.pipeline
 	@$(BIN)/python -m tests.bench.poller
+
+soak: MINUTES = 20
+soak: setup ## whether memory, files or streams grow under a steady load: MINUTES=20 RATE=100
+	@$(BIN)/python -m tests.bench.soak --minutes $(MINUTES) --rate $(RATE)
 
 chaos: setup ## kill and freeze everything while posts come in, then prove that none was lost: MINUTES=30 SEED=7 PARTITIONS=3
 	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) --partitions $(PARTITIONS) $(CHAOS)

@@ -9,7 +9,7 @@ from typing import Self
 import psutil
 
 from infra.local.home import Home
-from infra.local.state import read_state
+from tests.bench.parts import processes
 
 # A process that lives shorter is counted up to its last look only.
 _LOOK_SECONDS = 0.25
@@ -46,25 +46,10 @@ class CpuMeter:
 
     def _look(self) -> None:
         self._note("bench (sender)", psutil.Process())
-        for record in read_state(self.home).processes:
-            process = record.process()
-            if process is None:
-                continue
-            self._note(record.name, process)
-            with contextlib.suppress(psutil.Error):
-                for child in process.children(recursive=True):
-                    self._note(_name(record.name, child), child)
+        for name, process in processes(self.home):
+            self._note(name, process)
 
     def _note(self, name: str, process: psutil.Process) -> None:
         with contextlib.suppress(psutil.Error):
             times = process.cpu_times()
             self._now[process.pid, process.create_time()] = (name, times.user + times.system)
-
-
-def _name(parent: str, child: psutil.Process) -> str:
-    """A child counts for its parent, but a function's process for its function."""
-    with contextlib.suppress(psutil.Error):
-        for argument in child.cmdline():
-            if argument.startswith("functions."):
-                return argument.split(".")[1] + " (function)"
-    return parent

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import aiohttp
 
+from tests.bench.browsing import Browser, signed_in, subscribed
+
 _FRAME_SECONDS = 15.0
-_HELLO_SECONDS = 15.0
 # Uneven, so that posts do not fall into step with the poller's windows.
 _BETWEEN_SECONDS = (0.03, 0.17)
 _TEXT = "Measured post {number}: the timetable is wonderful today"
@@ -50,27 +51,17 @@ async def measure(url: str, key: str, count: int) -> Latencies:
     Raises:
         RuntimeError: sign-in or the socket's hello went wrong.
     """
-    async with aiohttp.ClientSession(base_url=url, headers={"Origin": url}) as session:
-        async with session.post("/api/session", json={"key": key}) as answer:
-            if answer.status >= 300:
-                raise RuntimeError(f"sign-in: {answer.status} {await answer.text()}")
-        # aiohttp keeps no cookies of addresses by default; a browser does.
-        cookie = {"Cookie": "; ".join(f"{name}={morsel.value}" for name, morsel in answer.cookies.items())}
-        async with session.ws_connect("/socket", headers=cookie) as socket:
-            await socket.send_json({"action": "subscribe", "topics": ["*"], "posts": True})
-            hello = await asyncio.wait_for(socket.receive_json(), _HELLO_SECONDS)
-            if hello["type"] != "hello":
-                raise RuntimeError(f"the socket said {hello} instead of hello")
-            frames = _Frames(socket)
-            reading = asyncio.create_task(frames.read())
-            try:
-                return await _posts(session, cookie, frames, count)
-            finally:
-                reading.cancel()
-                await asyncio.wait([reading])
+    async with signed_in(url, key) as browser, subscribed(browser) as socket:
+        frames = _Frames(socket)
+        reading = asyncio.create_task(frames.read())
+        try:
+            return await _posts(browser, frames, count)
+        finally:
+            reading.cancel()
+            await asyncio.wait([reading])
 
 
-async def _posts(session: aiohttp.ClientSession, cookie: dict[str, str], frames: _Frames, count: int) -> Latencies:
+async def _posts(browser: Browser, frames: _Frames, count: int) -> Latencies:
     found = Latencies([], [], 0)
     run, lost = secrets.token_hex(4), 0
     for number in range(count):
@@ -78,7 +69,7 @@ async def _posts(session: aiohttp.ClientSession, cookie: dict[str, str], frames:
         arrival = frames.expect(source_id)
         post = {"text": _TEXT.format(number=number), "source": "bench", "source_id": source_id}
         began = time.perf_counter()
-        async with session.post("/api/posts", json={"posts": [post]}, headers=cookie) as answer:
+        async with browser.session.post("/api/posts", json={"posts": [post]}, headers=browser.cookie) as answer:
             answered = time.perf_counter()
             if answer.status != 202:
                 raise RuntimeError(f"POST /api/posts: {answer.status} {await answer.text()}")

@@ -9,34 +9,28 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from statistics import quantiles
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from infra.feeds.home import enter
 from infra.feeds.settled import settled
-from infra.feeds.simulate import starter_topics
 from infra.feeds.target import raw as raw_target
 from infra.feeds.writer import MOST_AT_ONCE, Raw, Writer
 from infra.local.admin import read_admin_key
 from infra.local.home import Home
 from infra.local.state import read_state
 from tests.bench import latency, throughput
+from tests.bench.homes import make_topics, temporary_home
 from tests.bench.latency import Latencies
 from tests.bench.throughput import Throughput
 
-BAROMETER = Path(sys.executable).with_name("barometer")
 # Enough that ingest, infer and aggregate run in all their environments: a start costs half a second of CPU.
 _WARM_UP_POSTS = 10 * MOST_AT_ONCE
 _SEED = 1
@@ -50,10 +44,10 @@ def main(
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON instead of tables.")] = False,
 ) -> None:
     """Measure the whole stack."""
-    with contextlib.nullcontext(home) if home else _temporary_home() as path:
+    with contextlib.nullcontext(home) if home else temporary_home() as path:
         place = enter(path)
         raw, url, key = raw_target(), read_state(place).url, read_admin_key(place)
-        _make_topics(url, key)
+        make_topics(url, key)
         flow, frame_times = asyncio.run(_measure(place, raw, (url, key), posts=posts, frames=frames))
     result = _result(flow, frame_times)
     if as_json:
@@ -74,30 +68,6 @@ async def _measure(
     await settled(raw)
     flow = await throughput.measure(place, raw, throughput.composed(_SEED + 1, posts, raw))
     return flow, await latency.measure(*door, frames)
-
-
-@contextlib.contextmanager
-def _temporary_home() -> Iterator[Path]:
-    # Short: a unix socket's path has room for about a hundred bytes.
-    folder = Path(tempfile.mkdtemp(prefix="baro-bench-"))
-    home = ("--home", str(folder))
-    try:
-        subprocess.run(
-            [BAROMETER, "up", "--detach", "--feed", "none", "--port", "0", *home], check=True, stdout=sys.stderr
-        )
-        yield folder
-    finally:
-        subprocess.run([BAROMETER, "down", *home], check=False, stdout=sys.stderr)
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make_topics(url: str, key: str) -> None:
-    """The simulator's topics, so that matching and rollups have their ordinary work."""
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, trust_env=False, timeout=30) as client:
-        for name, query in starter_topics().items():
-            answer = client.post("/api/topics", json={"name": name, "query": query})
-            if answer.status_code not in {201, 409}:
-                raise RuntimeError(f"POST /api/topics: {answer.status_code} {answer.text}")
 
 
 def _result(flow: Throughput, frames: Latencies) -> dict[str, Any]:
