@@ -10,10 +10,11 @@ MINUTES ?= 5
 RATE ?= 100
 SEED ?= 1
 PARTITIONS ?= 1
+MUTANTS ?=
 NODE := ../scripts/with-node
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check e2e bench bench-model soak chaos train setup format openapi clean
+.PHONY: help up down test check e2e bench bench-model soak chaos mutants train setup format openapi clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,9 @@ soak: setup ## whether memory, files or streams grow under a steady load: MINUTE
 
 chaos: setup ## kill and freeze everything while posts come in, then prove that none was lost: MINUTES=30 SEED=7 PARTITIONS=3
 	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --seed $(SEED) --partitions $(PARTITIONS) $(CHAOS)
+
+mutants: setup ## put deliberate bugs into copies of the tree, one into each, and see that tests or oracle notice: MUTANTS=names
+	@$(BIN)/python -m tests.chaos.mutants $(MUTANTS)
 
 train: setup .venv/.torch ## make layers/model from labelled files: DATA=folder, TRAIN="--device cuda" for options
 	@scripts/torch --required

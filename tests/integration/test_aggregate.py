@@ -98,6 +98,23 @@ def test_a_batch_repeated_after_a_crash_changes_nothing_and_reports_the_same(url
     assert posts_in(url) == 3
 
 
+def test_posts_whose_rollups_cannot_be_written_are_not_stored_either(url: str, monkeypatch: pytest.MonkeyPatch):
+    """As a crash between the two would leave it."""
+    from barometer.steps import aggregate as step
+
+    def broken(*_: object) -> None:
+        raise psycopg.errors.QueryCanceled
+
+    posts = [post("positive"), post("negative")]
+    with monkeypatch.context() as crash:
+        crash.setattr(step.rollups, "apply", broken)
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            run(url, posts)
+    assert posts_in(url) == 0
+    assert outcomes(run(url, posts)) == ["stored", "stored"]
+    assert posts_in(url) == 2
+
+
 def test_a_second_copy_of_a_post_is_a_duplicate_and_told_to_nobody(url: str):
     original = post("positive")
     run(url, [original])

@@ -195,6 +195,35 @@ def test_a_batch_names_every_record_and_emits_each_transition(url: str):
     assert again.records == []
 
 
+def test_every_record_of_a_batch_has_its_topics_judged(url: str):
+    with psycopg.connect(url) as connection:
+        connection.execute("INSERT INTO topics (name, query) VALUES ('tea', 'tea'), ('rain', 'rain')")
+    make_rule(url, name="tea", topic="tea")
+    make_rule(url, name="rain", topic="rain")
+    write(url, *["negative"] * 4, topics=("tea", "rain"))
+    result = on_batch(batch([{"topics": ["tea"]}, {"topics": ["rain"]}], "stored"), url, NOON)
+    assert {record["body"]["alert"]["rule_name"] for record in result.records} == {"tea", "rain"}
+
+
+def test_an_alert_whose_notification_cannot_be_written_does_not_fire_unheard(
+    url: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    """As a crash between the two would leave it: whoever judges next fires it, and tells."""
+
+    def broken(*_: object) -> None:
+        raise psycopg.errors.QueryCanceled
+
+    make_rule(url, webhook_url=receiver.url)
+    write(url, *["negative"] * 4)
+    with monkeypatch.context() as crash:
+        crash.setattr(notifications, "enqueue", broken)
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            judge(url, NOON)
+    assert states(url) == []
+    assert transitions(judge(url, NOON)) == ["fired"]
+    assert list(deliver(url, NOON).values()) == [None]
+
+
 def test_a_tick_judges_every_rule_and_announces_to_the_stream(url: str, redis_url: str):
     make_rule(url)
     write(url, *["negative"] * 4)

@@ -14,8 +14,9 @@ import redis
 from barometer.errors import BackpressureError, BarometerError, InvalidInputError
 from barometer.posts import RawPost
 from barometer.stores.redis import connect
-from barometer.stores.streams import books
+from barometer.stores.streams import accept, books
 from barometer.streams import stream_key
+from infra.feeds import writer as feed_writer
 from infra.feeds.live import run
 from infra.feeds.replay.bookmark import Bookmark, Bookmarks
 from infra.feeds.replay.job import Options, Replay
@@ -143,6 +144,24 @@ async def test_a_restart_of_redis_is_waited_out_and_no_post_is_lost(short_tmp: P
         await server.wait()
 
 
+async def test_what_is_sent_again_because_its_answer_was_lost_is_told_for_a_copy(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    """The same ids, also of posts that have none of their own; and receipts that tell the two acceptances apart."""
+    raw, lost = raw_of(redis_url), [redis.ConnectionError("the answer was lost")]
+    executed = accept
+
+    def accept_unheard(*arguments: Any, **options: Any) -> None:
+        executed(*arguments, **options)
+        if lost:
+            raise lost.pop()
+
+    monkeypatch.setattr(feed_writer, "accept", accept_unheard)
+    await Writer(raw, asyncio.Event()).write([*posts(2), RawPost(text="without an id", source="test")])
+    assert len(lying(raw)) == len({record["receipt"] for record in lying(raw)}) == 6
+    assert sorted(ids(raw)) == sorted(2 * list(set(ids(raw))))
+
+
 async def write_all(writer: Writer, count: int) -> None:
     for first in range(0, count, 10):
         await writer.write(posts(10, first=first))
@@ -216,7 +235,7 @@ def tsv(folder: Path, count: int) -> Path:
 
 async def replayed(raw: Raw, path: Path, bookmarks: Bookmarks, options: Options, stop: asyncio.Event) -> Bookmark:
     replay = Replay(path, bookmarks, options)
-    await replay.run(Writer(raw, stop, patience=20), stop, retention=RETENTION)
+    await replay.run(Writer(raw, stop, patience=60), stop, retention=RETENTION)
     return replay.bookmark
 
 
@@ -260,8 +279,9 @@ async def test_a_replay_that_waits_for_room_stops_when_told_and_goes_on_later(re
         tsv(tmp_path, 3_000),
         asyncio.Event(),
     )
-    asyncio.get_running_loop().call_later(0.7, stop.set)
-    mark = await replayed(full, path, bookmarks, Options(), stop)
+    replay = Replay(path, bookmarks, Options())
+    await replay.run(Writer(full, stop, waiting=lambda _: stop.set()), stop, retention=RETENTION)
+    mark = replay.bookmark
     assert (mark.finished, mark.accepted, mark.line) == (False, 1_000, 1_001)
     mark = await replayed(raw_of(redis_url), path, bookmarks, Options(), asyncio.Event())
     assert (mark.finished, mark.accepted) == (True, 3_000)

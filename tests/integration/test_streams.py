@@ -1,5 +1,6 @@
 """The door to the streams: accepting posts all or nothing, and reading books that balance."""
 
+import threading
 import uuid
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ from redis import Redis
 from barometer.errors import BackpressureError
 from barometer.posts import Accepted
 from barometer.stores.streams import accept, books, pipes, script
-from barometer.streams import Deployment, counters_key, stream_key
+from barometer.streams import Deployment, counters_key, partition_of, stream_key
 
 PIPES = Deployment.model_validate(
     {
@@ -58,11 +59,52 @@ def test_a_full_raw_takes_none_of_the_call(client: Redis, partitions: int) -> No
     assert (books(client, partitions).accepted, books(client, partitions).in_flight) == (40, 40)
 
 
+def test_one_full_partition_refuses_a_call_that_spans_them(client: Redis) -> None:
+    posts = _posts(40)
+    assert {partition_of(post_id, 3) for post_id, _ in posts} == {0, 1, 2}
+    for full in range(3):
+        client.flushall()
+        for _ in range(10):
+            client.xadd(stream_key("raw", full), {"body": "{}"})
+        with pytest.raises(BackpressureError):
+            accept(client, posts, partitions=3, bound=10)
+        assert (books(client, 3).accepted, books(client, 3).in_flight) == (0, 10)
+
+
 def test_a_call_sent_twice_because_its_reply_was_lost_takes_its_posts_once(client: Redis) -> None:
     keys = [stream_key("raw", 0), counters_key(0), "barometer:{0}:raw:call:one"]
     take = client.register_script(script("accept"))
     assert [take(keys=keys, args=[10, 60, b"{}", b"{}"]) for _ in range(2)] == [1, 1]
     assert books(client, 1).accepted == client.xlen(keys[0]) == 2
+
+
+def test_books_balance_while_posts_are_on_their_way(client: Redis, redis_url: str) -> None:
+    """Posts come and go as by the scripts of ``accept`` and the commit, as fast as Redis can."""
+    pass_one = """
+        redis.call('HINCRBY', KEYS[2], 'accepted', 1)
+        redis.call('XADD', KEYS[1], '*', 'body', '{}')
+        if redis.call('XLEN', KEYS[1]) > 5 then
+          redis.call('XDEL', KEYS[1], redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1][1])
+          redis.call('HINCRBY', KEYS[2], 'stored', 1)
+        end
+    """
+    over = threading.Event()
+
+    def pass_posts() -> None:
+        with Redis.from_url(redis_url) as other:
+            step = other.register_script(pass_one)
+            while not over.is_set():
+                step(keys=[stream_key("posts", 0), counters_key(0)])
+
+    passing = threading.Thread(target=pass_posts)
+    passing.start()
+    try:
+        seen = [books(client, 1) for _ in range(500)]
+    finally:
+        over.set()
+        passing.join()
+    assert {now.missing for now in seen} == {0}
+    assert seen[-1].stored > seen[0].stored
 
 
 def test_books_of_an_empty_redis_are_all_zero(client: Redis) -> None:

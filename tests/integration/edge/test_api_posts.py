@@ -57,6 +57,13 @@ def test_accepted_posts_lie_in_raw_each_with_its_own_receipt_and_are_counted(
     assert store.hget(counters_key(0), "accepted") == b"2"
 
 
+def test_copies_of_a_post_are_accepted_each_with_its_own_receipt(call: Call, writer: CreatedKey, store: redis.Redis):
+    copy = {"text": "one", "source": "test", "source_id": "1"}
+    for _ in range(2):
+        assert call("POST", "/api/posts", {"posts": [copy, copy]}, key=writer).json["accepted"] == 2
+    assert len({record["receipt"] for record in raw(store)}) == 4
+
+
 FAR = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
 OLD = (datetime.now(UTC) - timedelta(days=31)).isoformat()
 

@@ -115,9 +115,9 @@ def test_frames_of_all_kinds_share_one_contiguous_numbering(push: Push, join: Jo
     join("one", "*")
     push("events", {"posts": [post(1)]})
     push("metrics", {"topics": ["*"]})
-    push("alerts", {"alert": {"topic": "rust"}})
+    push("alerts", {"alert": {"topic": "rust"}}, {"alert": {"topic": "go"}})
     push("events", {"posts": [post(2)]})
-    assert numbers(aws.frames["one"]) == [1, 2, 3, 4]
+    assert numbers(aws.frames["one"]) == [1, 2, 3, 4, 5]
 
 
 def test_a_storm_is_sampled_evenly_and_says_so(push: Push, join: Join, aws: SimpleNamespace):
