@@ -14,8 +14,8 @@ from tests.chaos.plan import STEPS
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 # More than kills can spend of an innocent record that happens to be alone; few enough that a poison dies in seconds.
 RETRY_ATTEMPTS = 10
-# A poison that hangs costs this each time. aggregate also waits for a Postgres that is frozen.
-TIMEOUTS = {"ingest": 4, "infer": 4, "aggregate": 10}
+# A poison that hangs costs this each time.
+TIMEOUT = 4
 # Small batches, so that finding a poison among its neighbours takes few halvings.
 BATCH_SIZE = 50
 
@@ -27,7 +27,7 @@ def write_template(path: Path) -> None:
     for step in STEPS:
         properties = resources[f"{step.capitalize()}Function"]["Properties"]
         properties["ImageConfig"] = {"Command": [f"tests.chaos.poisoned.{step}.handler"]}
-        properties["Timeout"] = TIMEOUTS[step]
+        properties["Timeout"] = TIMEOUT
     value = resources["PipesParameter"]["Properties"]["Value"]
     pipes = json.loads(value["Fn::Sub"])
     for pipe in pipes["Pipes"]:

@@ -235,9 +235,10 @@ class Plan:
         if not self._deck:
             cheap = [sort for sort in SORTS if sort not in {"exit", "hang"}]
             self._deck = [(step, sort) for step in STEPS for sort in (*cheap, "stumble")]
-            # A process that ends costs a start each time, and one that hangs its whole timeout: one of each in a deck.
-            self._deck += [(self._random.choice(STEPS), sort) for sort in ("exit", "hang", "collapse")]
             self._random.shuffle(self._deck)
+            # A process that ends costs a start each time, and one that hangs its whole timeout: one of each in a deck,
+            # and first, so that they are done with when a short run is over.
+            self._deck += [(self._random.choice(STEPS), sort) for sort in ("exit", "collapse", "hang")]
         step, sort = self._deck.pop()
         text = f"{self._sentence()} {MARK}:{step}:{sort}"
         if sort in PASSING:

@@ -34,7 +34,7 @@ RULE = {"threshold": 0.5, "window_seconds": 60, "minimum_posts": 8}
 # Everything that was killed is back, and all that waited is through, within half of it on a busy machine.
 REST_SECONDS = 420.0
 _TOPIC_SECONDS = 4.0  # a new topic is matched within 3 s (README, "Topics and rules")
-_PROGRESS_SECONDS = 60.0
+_PROGRESS_SECONDS = 30.0
 _LOOK_SECONDS = 1.0
 _SETUP_TRIES = 20
 
@@ -152,8 +152,7 @@ def _drive(stack: Stack, options: Options, folder: Path, outcome: Outcome, say: 
         outcome.findings += [Finding("pending", f"never answered: {batch}") for batch in senders.overdue]
         outcome.acts = Counter(done.act for done in deeds.done) + Counter(kill=senders.kills)
         outcome.accepted = senders.accepted
-    if not _rest(stack):
-        say("it does not come to rest")
+    _rest(stack, say)
     outcome.seconds = time.monotonic() - started
 
 
@@ -194,29 +193,33 @@ def _progress(started: float, deeds: Deeds, senders: Senders) -> str:
     return f"{minutes:.0f} min: {senders.accepted:,} posts accepted, {len(deeds.done) + senders.kills} deeds done"
 
 
-def _rest(stack: Stack) -> bool:
-    """Wait until nothing moves and no alert fires; tells whether that came about."""
-    deadline = time.monotonic() + REST_SECONDS
-    quiet = 0
-    while time.monotonic() < deadline:
+def _rest(stack: Stack, say: Callable[[str], None]) -> None:
+    """Wait until nothing moves and no alert fires, for as long as patience lasts: what still does then, is found."""
+    began = told = time.monotonic()
+    quiet, restless = 0, "it could not be looked at"
+    while time.monotonic() < began + REST_SECONDS:
         with contextlib.suppress(redis.RedisError, psycopg.Error, OSError, KeyError):
-            quiet = quiet + 1 if _is_quiet(stack) else 0
+            restless = _restless(stack)
+            quiet = 0 if restless else quiet + 1
             # Twice, since a record may be between two streams of two partitions, or an alert about to fire.
             if quiet == 2:
-                return True
+                return
+        if time.monotonic() > told + _PROGRESS_SECONDS:
+            told = time.monotonic()
+            say(f"no rest yet: {restless}")
         time.sleep(_LOOK_SECONDS)
-    return False
+    say(f"it does not come to rest: {restless}")
 
 
-def _is_quiet(stack: Stack) -> bool:
+def _restless(stack: Stack) -> str:
+    """What still moves; empty if nothing does."""
     state = stack.state()
-    moving = [
-        stream for stream in streams_of(state["redis_url"]) if stream.pending or (stream.length and stream.name != DEAD)
-    ]
-    if moving:
-        return False
+    for stream in streams_of(state["redis_url"]):
+        if stream.pending or (stream.length and stream.name != DEAD):
+            return f"{stream.key} holds {stream.length}, pending {dict(stream.pending)}"
     with psycopg.connect(state["database_url"], connect_timeout=5) as connection:
-        return connection.execute("SELECT 1 FROM alerts WHERE state = 'firing'").fetchone() is None
+        firing = connection.execute("SELECT id, fired_at FROM alerts WHERE state = 'firing'").fetchone()
+    return "" if firing is None else f"alert {firing[0]} fires since {firing[1]}"
 
 
 def _judge(stack: Stack, folder: Path, outcome: Outcome, say: Callable[[str], None]) -> None:
