@@ -235,6 +235,33 @@ def test_a_sweep_takes_what_is_wanted_and_never_a_letter_that_died_after_it_bega
     assert turned(client, 1, Wanted(kind="rejected"), 50) == again[::-1]
 
 
+def test_a_sweep_that_waits_for_a_full_stream_never_meets_what_died_meanwhile(client: Redis):
+    (stuck,) = die(client)
+    die(client, stream="posts", pipe="infer")
+    client.xadd(stream_key("raw", 0), {"body": "x"})
+    declared = DEPLOYMENT.model_dump(by_alias=True)
+    declared["Streams"]["raw"]["MaximumLength"] = 1
+    deployment = Deployment.model_validate(declared)
+    held = sweep(client, deployment, 1, Wanted(), cursor=None, most=5_000, seconds=60)
+    assert (len(held.redriven.sent), held.held_up) == (1, True)
+    (anew,) = die(client, stream="posts", pipe="infer")
+    again = sweep(client, deployment, 1, Wanted(), cursor=held.next_cursor, most=5_000, seconds=60)
+    assert (again.redriven.sent, again.held_up) == ([], True)
+    client.delete(stream_key("raw", 0))
+    rest = sweep(client, deployment, 1, Wanted(), cursor=again.next_cursor, most=5_000, seconds=60)
+    assert (rest.redriven.sent, rest.done) == ([stuck], True)
+    assert turned(client, 1, Wanted(), 9) == [anew]
+
+
+def test_full_dead_letters_go_back_to_full_streams_until_there_is_room_among_them(client: Redis):
+    names = die(client, 1_003)
+    for _ in range(1_000):
+        client.xadd(stream_key("raw", 0), {"body": "x"})
+    outcome = redrive(client, DEPLOYMENT, 1, names)
+    assert (outcome.sent, outcome.is_held_up) == (names[:4], True)
+    assert (lying(client, 1), client.xlen(stream_key("raw", 0))) == (999, 1_004)
+
+
 def test_a_sweep_whose_time_is_over_says_where_it_stands(client: Redis):
     die(client, 3)
     stopped = sweep(client, DEPLOYMENT, 1, Wanted(), cursor=None, most=5_000, seconds=0)
@@ -244,7 +271,7 @@ def test_a_sweep_whose_time_is_over_says_where_it_stands(client: Redis):
 def test_a_letter_named_twice_is_sent_once(client: Redis):
     (name,) = die(client)
     keys = [stream_key("dead", 0), counters_key(0), "barometer:{0}:dead:call:one", stream_key("raw", 0)]
-    arguments = [60, "raw", 100, "ingest", 1, name.entry, name.entry]
+    arguments = [60, 0, "raw", 100, "ingest", 1, name.entry, name.entry]
     sent, gone = client.register_script(script("redrive"))(keys=keys, args=arguments)
     assert (sent, gone) == ([name.entry.encode()], [name.entry.encode()])
     assert (client.xlen(keys[3]), books(client, 1).missing) == (1, 0)
@@ -253,7 +280,7 @@ def test_a_letter_named_twice_is_sent_once(client: Redis):
 def test_a_call_sent_twice_because_its_reply_was_lost_moves_and_tells_the_same(client: Redis):
     names = die(client, 2)
     keys = [stream_key("dead", 0), counters_key(0), "barometer:{0}:dead:call:one", stream_key("raw", 0)]
-    arguments = [60, "raw", 1, "ingest", 1, *(name.entry for name in names)]
+    arguments = [60, 0, "raw", 1, "ingest", 1, *(name.entry for name in names)]
     move = client.register_script(script("redrive"))
     first, second = move(keys=keys, args=arguments), move(keys=keys, args=arguments)
     assert first == second == [[names[0].entry.encode()], [], [names[1].entry.encode(), b"full", b"raw"]]

@@ -112,3 +112,26 @@ def test_a_redrive_killed_again_and_again_loses_and_doubles_nothing(rig: Rig, tm
     now = rig.streams.books()
     assert (now.dead, now.in_flight, now.missing) == (0, total, 0)
     assert rig.streams.counters()["ingest.redriven"] == total
+
+
+def test_streams_and_dead_letters_that_are_all_full_are_emptied_by_a_redrive(rig: Rig, tmp_path: Path) -> None:
+    cured = False
+
+    def function(records: list[Body]) -> Body:
+        if cured:
+            return echo(records)
+        return {"rejections": [{"itemIdentifier": record["messageId"], "reason": "not yet"} for record in records]}
+
+    total, bound = 60, 20
+    rig.aws.pipes, rig.aws.functions = deployment(BatchSize=5), {"ingest": function}
+    rig.aws.pipes["Streams"]["raw"]["MaximumLength"] = rig.aws.pipes["Streams"]["dead"]["MaximumLength"] = bound
+    rig.streams.client.hset(counters_key(0), "accepted", total)
+    rig.streams.add("raw", *({"n": n} for n in range(total)), partition=0)
+    rig.start()
+    until(lambda: rig.streams.length("dead") >= bound and not rig.streams.pending("raw", "ingest"))
+    assert rig.streams.length("raw") >= bound, "with room there a redrive has no need to make any"
+    cured = True
+    _dead(rig, tmp_path, "redrive", "--all")
+    until(lambda: rig.streams.length("posts") == total)
+    now = rig.streams.books()
+    assert (now.rejected, now.in_flight, now.missing) == (0, total, 0)

@@ -1,8 +1,8 @@
 -- Sends dead letters of one partition back to the streams in which they died.
 --
 -- KEYS  1 the partition's dead letters, 2 its counters, 3 the token of this call, 4… streams that letters may go back to
--- ARGV  1 seconds to remember the token, then for each of those streams: its name, its bound, the pipe that reads it,
---       '1' if its records are posts (or '0'), then the ids of the letters
+-- ARGV  1 seconds to remember the token, 2 the bound of the dead letters (0: none), then for each of those streams: its
+--       name, its bound, the pipe that reads it, '1' if its records are posts (or '0'), then the ids of the letters
 -- Gives {ids that were sent, ids that are gone, {id, why not, of what}, … one for each letter that stays}.
 --
 -- One step: a letter is in its stream or in the dead letters, never in both and never in neither, and the counters say
@@ -15,7 +15,7 @@ if told then
 end
 
 local streams = {}
-local at = 2
+local at = 3
 for i = 4, #KEYS do
   streams[ARGV[at]] = {
     key = KEYS[i],
@@ -24,6 +24,13 @@ for i = 4, #KEYS do
     posts = ARGV[at + 3] == '1',
   }
   at = at + 4
+end
+
+-- While the letters are at their bound every pipe rests, so a full stream stays full: so many more letters go back as
+-- bring them below it.
+local spare = 0
+if tonumber(ARGV[2]) > 0 then
+  spare = redis.call('XLEN', KEYS[1]) - tonumber(ARGV[2]) + 1
 end
 
 -- 1. Every check before the first write.
@@ -47,10 +54,11 @@ for i = at, #ARGV do
       refused[#refused + 1] = { id, 'stream', letter.stream or '' }
     elseif stream.posts and letter.kind ~= 'rejected' and letter.kind ~= 'dead' then
       refused[#refused + 1] = { id, 'kind', letter.kind or '' }
-    elseif stream.room < 1 then
+    elseif stream.room < 1 and spare < 1 then
       refused[#refused + 1] = { id, 'full', letter.stream }
     else
       stream.room = stream.room - 1
+      spare = spare - 1
       sent[#sent + 1] = id
       letters[#letters + 1] = { stream.key, letter.body }
       local redriven = stream.pipe .. '.redriven'

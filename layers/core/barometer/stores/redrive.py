@@ -2,13 +2,14 @@
 
 It keeps promises 1 and 2. Letters are moved by one atomic Redis script a slice (``redrive.lua``): a process that is
 killed has sent a letter or has not, two at once send each letter once, and the books balance at every instant. A full
-stream takes none (promise 3): what has no room stays a letter.
+stream takes none (promise 3): what has no room stays a letter. Only where the dead letters are at their bound too, so
+many go beyond their stream's as make room among them: until there is some, no pipe makes room anywhere.
 """
 
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, cast
@@ -114,7 +115,10 @@ def sweep(
         if redriven.is_held_up:
             # What stays of this piece is met, and told, when the sweep goes on from where the piece began.
             total.sent += redriven.sent
-            return Sweep(total, cursor, done=False, held_up=True)
+            # A first piece has no cursor: without one, what dies anew while it waits would be sent again without end.
+            newest = piece.items[0].id
+            behind = cursor or replace(newest, partition=newest.partition + 1)
+            return Sweep(total, behind, done=False, held_up=True)
         total.add(redriven)
         seen += len(piece.items)
         cursor = piece.next_cursor
@@ -123,10 +127,16 @@ def sweep(
     return Sweep(total, cursor, done=False)
 
 
+def _most_letters(deployment: Deployment) -> int:
+    """How many letters make every pipe rest; 0: no number does."""
+    bound = deployment.streams.get(DEAD)
+    return bound.maximum_length if bound is not None and bound.when_full == "refuse" else 0
+
+
 def _move(client: "Client", deployment: Deployment, partition: int, ids: Sequence[LetterId], outcome: Redriven) -> None:
     keys = [stream_key(DEAD, partition), counters_key(partition)]
     keys.append(f"{stream_key(DEAD, partition)}:call:{uuid.uuid4().hex}")
-    arguments: list[str | int] = [TOKEN_SECONDS]
+    arguments: list[str | int] = [TOKEN_SECONDS, _most_letters(deployment)]
     for pipe in deployment.pipes:
         keys.append(stream_key(pipe.source, partition))
         bound = deployment.streams[pipe.source].maximum_length
