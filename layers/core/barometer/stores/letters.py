@@ -31,6 +31,7 @@ _SLICE: Final = 50
 # comes some way.
 _MOST_LOOKED_AT: Final = 10_000
 _LARGEST: Final = 2**64 - 1
+_DIGITS: Final = len(str(_LARGEST))
 _NAME: Final = re.compile(r"([0-9]{1,4})-([0-9]{1,20})-([0-9]{1,20})")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -272,7 +273,8 @@ def _look(client: "Client", look: _Look, wanted: Wanted, most: int, bytes_each: 
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() else None
+    """A whole number, if it is one that Redis could have counted."""
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
 def _moment(text: str) -> datetime | None:
