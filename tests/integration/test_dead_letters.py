@@ -367,6 +367,13 @@ def test_counting_the_letters_sees_each_one(client: Redis):
     assert letters.count(client, 2) == {("raw", "dead"): 120, ("raw", "rejected"): 60, ("stored", "dead"): 1}
 
 
+def test_a_stream_where_posts_are_on_their_way_may_not_trim():
+    declared = DEPLOYMENT.model_dump(by_alias=True)
+    declared["Streams"]["posts"]["WhenFull"] = "trim"
+    with pytest.raises(ValueError, match="stream 'posts' carries posts, so it may not trim"):
+        Deployment.model_validate(declared)
+
+
 def test_a_stream_where_posts_die_may_not_trim():
     declared = DEPLOYMENT.model_dump(by_alias=True)
     declared["Streams"]["dead"]["WhenFull"] = "trim"

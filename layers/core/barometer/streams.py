@@ -156,7 +156,13 @@ class Deployment(BaseModel):
 
     @model_validator(mode="after")
     def _no_post_can_be_lost(self) -> "Deployment":
-        """A commit deletes what it processed: a second reader would miss it. A post must have somewhere to die."""
+        """A commit deletes what it processed: a second reader would miss it. A post must have somewhere to die.
+
+        Where posts are on their way, none may be dropped for the next.
+        """
+        for name in BOOK_STREAMS:
+            if name in self.streams and self.streams[name].when_full == "trim":
+                raise ValueError(f"stream {name!r} carries posts, so it may not trim")
         readers: dict[str, str] = {}
         for pipe in self.pipes:
             if pipe.source in readers:
