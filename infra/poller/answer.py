@@ -14,6 +14,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from barometer.errors import BarometerError
+from barometer.stores.functions import LONGEST_TEXT
 from barometer.streams import BOOK_STREAMS, Pipe
 
 # How a post may be finished: the counters of promise 2 that a function may move.
@@ -25,6 +26,9 @@ MOST_OUTPUTS = 100_000
 
 class AnswerError(BarometerError):
     """The function answered nonsense; the message says what was wrong with it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message[:LONGEST_TEXT])  # it may quote what was said
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,7 @@ def parse(payload: bytes, pipe: Pipe, ids: Collection[str]) -> Answer:
         outputs=[Output(record.origin, record.to, _body(record), record.key) for record in said.records],
         finished={item.id: item.outcome for item in said.finished},
         failed=frozenset(item.id for item in said.failures),
-        rejected={item.id: item.reason for item in said.rejections},
+        rejected={item.id: item.reason[:LONGEST_TEXT] for item in said.rejections},
     )
     _check_names(answer, frozenset(ids))
     _check_pipe(answer, pipe)

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
+from barometer.stores.functions import LONGEST_TEXT
 from barometer.streams import Pipe
 from infra.poller.answer import MOST_OUTPUTS, AnswerError, parse
 
@@ -121,6 +122,15 @@ def test_failures_of_single_records_must_be_declared() -> None:
 def test_an_answer_has_no_more_records_than_one_commit_can_write() -> None:
     with pytest.raises(AnswerError, match=r"has 100,001 records; 100,000 are the most"):
         parse(_answer(records=[_on(A, to="alerts")] * (MOST_OUTPUTS + 1)), OTHER, [A])
+
+
+def test_no_answer_makes_its_dead_letters_as_long_as_itself() -> None:
+    long = "x" * 1_000_000
+    with pytest.raises(AnswerError, match="the answer sends records to") as error:
+        parse(_answer(records=[_on(A, to=long)]), POSTS, [A])
+    assert len(str(error.value)) == LONGEST_TEXT
+    rejected = parse(_answer(rejections=_id(A, B, reason=long)), POSTS, [A, B]).rejected
+    assert [len(reason) for reason in rejected.values()] == [LONGEST_TEXT] * 2
 
 
 def test_a_long_list_of_records_is_cut_short() -> None:

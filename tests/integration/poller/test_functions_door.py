@@ -74,7 +74,8 @@ def test_a_function_that_does_not_answer_in_time_has_timed_out(aws: FakeAws) -> 
 def test_an_error_keeps_where_it_was_raised_and_is_bounded(aws: FakeAws) -> None:
     lines = ("  far\n" * LONGEST_TEXT, "  near\n")
     with pytest.raises(FunctionError) as raised:
-        _call(aws, HandlerError("ValueError", "m" * 2 * LONGEST_TEXT, lines))
-    assert (len(str(raised.value)), len(raised.value.stack_trace)) == (LONGEST_TEXT, LONGEST_TEXT)
+        _call(aws, HandlerError("V" * 2 * LONGEST_TEXT, "m" * 2 * LONGEST_TEXT, lines))
+    told = (raised.value.error_type, str(raised.value), raised.value.stack_trace)
+    assert [len(text) for text in told] == [LONGEST_TEXT] * 3
     assert raised.value.stack_trace.endswith("  far\n  near")
     assert raised.value.request_id == REQUEST_ID

@@ -29,7 +29,7 @@ UNFIT_EVENT = "InvalidRequestContentException"
 # What it says of an event, and of an answer, beyond 6 MB: a smaller batch may pass.
 TOO_LARGE = ("RequestTooLargeException", "Function.ResponseSizeTooLarge")
 TIMED_OUT = "Sandbox.Timedout"
-# All that is kept of an error's message and stack trace, which a function may make as long as its answer.
+# All that is kept of an error's type, message and stack trace, each of which may be as long as a function's answer.
 LONGEST_TEXT = 4_096
 
 
@@ -57,7 +57,7 @@ class FunctionError(BarometerError):
 
     def __init__(self, error_type: str, message: str, stack_trace: str = "", request_id: str = "") -> None:
         super().__init__(message[:LONGEST_TEXT])
-        self.error_type = error_type
+        self.error_type = error_type[:LONGEST_TEXT]
         # What the innermost calls were says more than how they were reached.
         self.stack_trace = stack_trace[-LONGEST_TEXT:]
         self.request_id = request_id
