@@ -223,6 +223,11 @@ def test_an_event_nested_deeper_than_python_recurses_is_walked() -> None:
     assert not _matches({"a": {"b": [1]}}, event)
 
 
+def test_an_event_is_searched_once_for_a_field_that_may_be_absent_however_many_objects_could_have_it() -> None:
+    event = {"items": [*({"a": 0} for _ in range(200_000)), {"b": 0}]}
+    assert not _matches({"items": {"b": [1, {"exists": False}]}}, event)
+
+
 def _declared(criteria: object) -> str:
     pipe = {"Name": "ingest", "Source": "raw", "FunctionName": "f", "FilterCriteria": criteria}
     pipe["DestinationConfig"] = {"OnFailure": {"Destination": "dead"}}

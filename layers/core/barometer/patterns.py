@@ -19,7 +19,8 @@ import json
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn, Protocol, TypeGuard
+from functools import cache, partial
+from typing import Final, NoReturn, Protocol, TypeAlias, TypeGuard
 
 from barometer.errors import InvalidInputError
 
@@ -107,17 +108,22 @@ _TEXTUAL: Final[dict[str, Callable[[str], _Test]]] = {
 _OPERATORS: Final = (*_TEXTUAL, "anything-but", "numeric", "exists")
 
 
+_Path: TypeAlias = tuple[str, ...]
+# Whether the event has a value at a path.
+_Presence: TypeAlias = Callable[[_Path], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class _Values:
     """What one field may be. ``absent`` is its path if it may be missing; no element of an array may have it then."""
 
     tests: Sequence[_Test]
-    absent: Sequence[str] | None
+    absent: _Path | None
 
-    def matches(self, node: object, event: object) -> bool:
+    def matches(self, node: object, is_present: _Presence) -> bool:
         if any(test.accepts(value) for value in _values(node) for test in self.tests):
             return True
-        return self.absent is not None and not _is_present(event, self.absent)
+        return self.absent is not None and not is_present(self.absent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +133,13 @@ class _Fields:
     fields: Sequence[tuple[str, "_Values | _Fields"]]
     alternatives: Sequence[Sequence["_Fields"]]
 
-    def matches(self, node: object, event: object) -> bool:
+    def matches(self, node: object, is_present: _Presence) -> bool:
         # Without any object every field is absent, which a pattern may ask for.
-        return any(self._match(found, event) for found in list(_objects(node)) or [{}])
+        return any(self._match(found, is_present) for found in list(_objects(node)) or [{}])
 
-    def _match(self, found: dict[str, object], event: object) -> bool:
-        return all(wanted.matches(found.get(name, []), event) for name, wanted in self.fields) and all(
-            any(branch.matches(found, event) for branch in branches) for branches in self.alternatives
+    def _match(self, found: dict[str, object], is_present: _Presence) -> bool:
+        return all(wanted.matches(found.get(name, []), is_present) for name, wanted in self.fields) and all(
+            any(branch.matches(found, is_present) for branch in branches) for branches in self.alternatives
         )
 
     def reads_inside(self, name: str) -> bool:
@@ -151,7 +157,8 @@ class Pattern:
 
     def matches(self, event: dict[str, object]) -> bool:
         """Whether an event, as JSON is read, has all that the pattern asks for."""
-        return self.root.matches(event, event)
+        # Looked up once a path: once for each object of a large array would take hours.
+        return self.root.matches(event, cache(partial(_is_present, event)))
 
     def reads_inside(self, name: str) -> bool:
         """Whether it asks for fields of the event's field ``name``, rather than for what that is itself."""
@@ -180,7 +187,7 @@ class _Place:
     """Where in a pattern the reader is: ``at`` for a person, ``path`` for the field of the event."""
 
     at: str = ""
-    path: tuple[str, ...] = ()
+    path: _Path = ()
     levels: int = 0
 
     def field(self, name: str) -> "_Place":
@@ -333,7 +340,7 @@ def _objects(node: object) -> Iterator[dict[str, object]]:
     return (element for element in _elements(node) if isinstance(element, dict))
 
 
-def _is_present(event: object, path: Sequence[str]) -> bool:
+def _is_present(event: object, path: _Path) -> bool:
     """Whether there is a value anywhere at ``path``."""
     nodes = [event]
     for name in path:
