@@ -10,7 +10,7 @@ from infra.feeds.cli import DEFAULT_HOME, HomeOption, JsonOption
 
 KindOption = Annotated[
     Literal["rejected", "dead"] | None,
-    typer.Option(help="Only those that a function rejected, or that spent their attempts or age."),
+    typer.Option(help="Only those that were rejected, or that spent their attempts or age."),
 ]
 PipeOption = Annotated[str | None, typer.Option(metavar="NAME", help="Only those that died in this pipe.")]
 

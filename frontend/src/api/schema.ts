@@ -601,7 +601,7 @@ export interface components {
             id: string;
             /**
              * Kind
-             * @description `rejected` by its function; or `dead`, its attempts or its age spent
+             * @description `rejected` by its function, a filter, or as unfit for any; or `dead`, its attempts or its age spent
              */
             kind: string;
             /**
@@ -3111,7 +3111,7 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the piece before */
                 cursor?: string | null;
-                /** @description `rejected` by its function; or `dead`, its attempts or its age spent */
+                /** @description `rejected` by its function, a filter, or as unfit for any; or `dead`, its attempts or its age spent */
                 kind?: ("rejected" | "dead") | null;
                 /** @description The pipe in which they died */
                 pipe?: string | null;

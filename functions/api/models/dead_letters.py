@@ -11,7 +11,7 @@ from functions.api.models.lists import Input, Page, Paging, Word
 # As many as a page of the list holds.
 MOST_IDS = 200
 Kind = Literal["rejected", "dead"]
-_KIND = "`rejected` by its function; or `dead`, its attempts or its age spent"
+_KIND = "`rejected` by its function, a filter, or as unfit for any; or `dead`, its attempts or its age spent"
 _CURSOR = Field(default=None, description="`next_cursor` of the call before")
 _Cursor = Annotated[str, StringConstraints(max_length=100)] | None
 
