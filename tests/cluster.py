@@ -1,10 +1,10 @@
-"""A real Redis cluster on loopback: primaries, and replicas if a test asks for them, each a process of its own."""
+"""Several real Redis servers on loopback: a cluster, or a primary with its replica; each is a process of its own."""
 
 import contextlib
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,15 @@ PATIENCE_SECONDS = 60.0
 
 @dataclass
 class Node:
-    """One server of a cluster."""
+    """One server of several."""
 
     process: "subprocess.Popen[bytes]"
     port: int
     bus: int
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
 
     @property
     def client(self) -> redis.Redis:
@@ -68,29 +72,53 @@ def connected(url: str) -> redis.Redis:
 
 @contextlib.contextmanager
 def running_cluster(folder: Path, *, replicas: int = 0, coverage: bool = True) -> Iterator[RunningCluster]:
-    """Three primaries, the first of which has ``replicas``.
+    """Three primaries, the last of which has ``replicas``.
 
     Args:
         folder: where each keeps its data; short-lived.
-        replicas: of the first primary.
+        replicas: of the last primary: it has slot 0, so clients that know no better turn to it first.
         coverage: whether a slot that nobody serves stops the whole cluster, as is Redis' default.
     """
+    settings = {
+        "cluster-enabled": "yes", "cluster-require-full-coverage": "yes" if coverage else "no",
+        # On a busy machine a server may be silent for seconds; none shall be taken for dead.
+        "cluster-node-timeout": 30_000,
+    }  # fmt: skip
     with contextlib.ExitStack() as running:
-        nodes = [running.enter_context(_server(folder / f"node-{n}", coverage)) for n in range(3 + replicas)]
+        nodes = [running.enter_context(_server(folder / f"node-{n}", settings)) for n in range(3 + replicas)]
         cluster = RunningCluster(nodes[:3], nodes[3:])
         _join(cluster)
         yield cluster
 
 
 @contextlib.contextmanager
-def _server(folder: Path, coverage: bool) -> Iterator[Node]:
+def running_pair(folder: Path) -> Iterator[tuple[Node, Node]]:
+    """A primary and its replica, which has all that the primary has."""
+    with _server(folder / "primary", {}) as primary, _server(folder / "replica", {}) as replica:
+        follow(replica, primary)
+        yield primary, replica
+
+
+def follow(replica: Node, primary: Node) -> None:
+    """Make one the other's replica."""
+    with replica.client as client:
+        client.replicaof("127.0.0.1", primary.port)
+        _until(lambda: client.info("replication")["master_link_status"] == "up")
+
+
+def promote(replica: Node) -> None:
+    """Make a replica a primary."""
+    with replica.client as client:
+        client.replicaof("NO", "ONE")
+
+
+@contextlib.contextmanager
+def _server(folder: Path, more: Mapping[str, object]) -> Iterator[Node]:
     folder.mkdir(parents=True)
     port, bus = _free_ports(2)
     settings = {
         "port": port, "cluster-port": bus, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no",
-        "cluster-enabled": "yes", "cluster-require-full-coverage": "yes" if coverage else "no",
-        # On a busy machine a server may be silent for seconds; none shall be taken for dead.
-        "cluster-node-timeout": 30_000, "repl-diskless-sync-delay": 0,
+        "repl-diskless-sync-delay": 0, **more,
     }  # fmt: skip
     command = [find_redis(), *(part for name, value in settings.items() for part in (f"--{name}", str(value)))]
     with (folder / "log").open("wb") as log:
@@ -116,7 +144,7 @@ def _join(cluster: RunningCluster) -> None:
     for node in everyone:
         with node.client as client:
             _until(lambda client=client: int(client.cluster("INFO")["cluster_known_nodes"]) == len(everyone))
-    with cluster.primaries[0].client as client:
+    with cluster.primaries[-1].client as client:
         primary = client.execute_command("CLUSTER MYID").decode()
     for node in cluster.replicas:
         with node.client as client:

@@ -26,9 +26,10 @@ class Gate:
 
 
 class Wire:
-    """A TCP way on loopback to the unix socket of a Redis.
+    """A TCP way on loopback to a Redis.
 
     While ``there`` is not set, what is sent stays on the way and arrives once it is; ``back`` does the same to replies.
+    ``leads_to`` may be changed, as a name may in the DNS: for the connections that are made from then on.
     """
 
     def __init__(self, listener: socket.socket, redis_url: str) -> None:
@@ -37,7 +38,7 @@ class Wire:
         self.there.set()
         self.back.set()
         self.held: list[bytes] = []
-        self._path = urlsplit(redis_url).path
+        self.leads_to = redis_url
         self._listener = listener
         self._is_cut = False
         self._ends: list[socket.socket] = []
@@ -63,11 +64,22 @@ class Wire:
                 if self._is_cut:
                     client.close()
                     continue
-                server = socket.socket(socket.AF_UNIX)
-                server.connect(self._path)
+                try:
+                    server = self._connect()
+                except ConnectionError:  # nobody is there
+                    client.close()
+                    continue
                 self._ends += client, server
                 for pump in ((client, server, self.there), (server, client, self.back)):
                     threading.Thread(target=self._pump, args=pump, daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        to = urlsplit(self.leads_to)
+        if to.scheme == "redis":
+            return socket.create_connection((to.hostname, to.port))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(to.path)
+        return server
 
     def _pump(self, source: socket.socket, sink: socket.socket, may: threading.Event) -> None:
         with contextlib.suppress(OSError):

@@ -197,39 +197,38 @@ class AsyncCluster(_AsyncCommands):
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401 (redis-py's own signature)
         """Send one command to the node, or the nodes, that it is for."""
+        cluster = self._found
         with _redis_errors():
-            cluster = await self._cluster()
-            if args[0] == "XREADGROUP":
-                key = args[args.index(b"STREAMS") + 1]
-                options["target_nodes"] = cluster.get_node_from_key(key)
-            return await cluster.execute_command(*args, **options)
+            try:
+                await self._get_ready(cluster)
+                if args[0] == "XREADGROUP":
+                    key = args[args.index(b"STREAMS") + 1]
+                    options["target_nodes"] = cluster.get_node_from_key(key)
+                return await cluster.execute_command(*args, **options)
+            except SlotNotCoveredError:
+                raise
+            except RedisClusterException:
+                if self._found is cluster:
+                    self._found = self._make()
+                raise
 
-    def pipeline(self, transaction: bool = True) -> "_AsyncPipeline":
-        """Commands to send together; a transaction is of one slot."""
-        return _AsyncPipeline(self, transaction=transaction)
-
-    async def send(self, commands: _Queue, *, transaction: bool) -> list[Any]:
-        """Send what a pipeline has gathered."""
-        with _redis_errors():
-            cluster = await self._cluster()
-            async with cluster.pipeline(transaction=transaction) as pipeline:
-                for args, options in commands:
-                    pipeline.execute_command(*args, **options)
-                return await pipeline.execute()
+    def pipeline(self, *, transaction: Literal[False]) -> "_AsyncPipeline":  # noqa: ARG002 (a Redis has others)
+        """Commands that are sent when all are gathered, one after the other: daemons gather few."""
+        return _AsyncPipeline(self)
 
     def _make(self) -> redis.asyncio.RedisCluster:
         nodes = [AsyncNode(host, port) for host, port in self._address.nodes]
         retry = AsyncRetry(ExponentialWithJitterBackoff(), _TRIES_AGAIN)
         return redis.asyncio.RedisCluster(startup_nodes=nodes, retry=retry, **self._options)
 
-    async def _cluster(self) -> redis.asyncio.RedisCluster:
-        """The cluster, with its nodes known."""
-        cluster = self._found
+    async def _get_ready(self, cluster: redis.asyncio.RedisCluster) -> None:
+        """Have the nodes known."""
         try:
-            return await cluster.initialize()
-        except RedisClusterException:
-            if self._found is cluster:
-                self._found = self._make()
+            await cluster.initialize()
+        except (redis.ConnectionError, redis.TimeoutError):
+            # It has heard of the nodes, and the first of them is dead: without this it would ask that one for ever.
+            dead = cluster.get_primaries()[0]
+            cluster.nodes_manager.move_node_to_end_of_cached_nodes(dead.name)
             raise
 
     async def aclose(self) -> None:
@@ -240,9 +239,8 @@ class AsyncCluster(_AsyncCommands):
 class _AsyncPipeline(_AsyncCommands):
     """Gathers commands; nothing is sent, and nothing can fail, before ``execute``."""
 
-    def __init__(self, cluster: AsyncCluster, *, transaction: bool) -> None:
+    def __init__(self, cluster: AsyncCluster) -> None:
         self._cluster = cluster
-        self._transaction = transaction
         self._queue: _Queue = []
 
     def execute_command(self, *args: Any, **options: Any) -> Self:  # noqa: ANN401 (redis-py's own signature)
@@ -252,7 +250,7 @@ class _AsyncPipeline(_AsyncCommands):
     async def execute(self) -> list[Any]:
         """Send them; gives their answers in order, or raises the first error among them."""
         queue, self._queue = self._queue, []
-        return await self._cluster.send(queue, transaction=self._transaction) if queue else []
+        return [await self._cluster.execute_command(*args, **options) for args, options in queue]
 
     async def __aenter__(self) -> Self:
         return self
