@@ -1,4 +1,4 @@
-"""The journal of a run: what was planned, sent, acknowledged and refused, and every deed, a JSON line each.
+"""The journal of a run: what was planned, sent, acknowledged, refused and heard, and every deed, a JSON line each.
 
 A line is on the disk before what it tells of goes on, so a journal never tells less than was done. The checker works
 from it alone: ``read`` gives a ``Ledger``.
@@ -36,6 +36,7 @@ class Ledger:
         acknowledged: how often the door said that it was.
         refused: what the door named when it refused it, each time.
         deeds: what was done to the processes.
+        heard: notifications that a webhook brought, by their number.
         loose: posts of which more copies may have come in than ``sent`` says: a replay sends again by itself.
     """
 
@@ -44,6 +45,7 @@ class Ledger:
     acknowledged: Counter[str] = field(default_factory=Counter)
     refused: dict[str, list[str]] = field(default_factory=dict)
     deeds: list[Done] = field(default_factory=list)
+    heard: Counter[int] = field(default_factory=Counter)
     loose: set[str] = field(default_factory=set)
 
 
@@ -86,6 +88,12 @@ class Journal:
             self._write(what="deed", **asdict(deed))
             self._sync()
 
+    def heard(self, notification: int) -> None:
+        """A webhook brought this one."""
+        with self._lock:
+            self._write(what="heard", notification=notification)
+            self._sync()
+
     def _write(self, **line: Any) -> None:
         self._file.write(json.dumps(line) + "\n")
 
@@ -112,6 +120,8 @@ def read(path: Path) -> Ledger:
                 ledger.acknowledged.update(line["accepted"])
                 for name, fault in line["refused"]:
                     ledger.refused.setdefault(name, []).append(fault)
+            elif what == "heard":
+                ledger.heard[line["notification"]] += 1
             else:
                 ledger.deeds.append(Done(**line))
     return ledger

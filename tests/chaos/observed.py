@@ -32,6 +32,7 @@ class Row:
     planned: str | None
     source: str
     source_id: str | None
+    author: str | None
     created_at: datetime
     text: str
     topics: tuple[str, ...]
@@ -42,10 +43,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """An entry of ``dead``."""
+    """An entry of ``dead``; ``text`` is that of the post in it, which must be whole to be sent again."""
 
     id: str
     planned: str | None
+    text: str | None
     pipe: str
     kind: str
     reason: str
@@ -78,6 +80,16 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Notification:
+    """A row of ``notifications``."""
+
+    id: int
+    alert_id: str
+    transition: str
+    delivered: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Stream:
     """A stream of one partition, and what the consumers of its groups hold."""
 
@@ -101,6 +113,7 @@ class Observed:
     rollups: Mapping[RollupKey, tuple[int, ...]]
     rules: Mapping[str, Rule]
     alerts: Sequence[Alert]
+    notifications: Sequence[Notification]
     letters: Sequence[Letter]
     counters: Counter[str]
     streams: Sequence[Stream]
@@ -121,6 +134,7 @@ def observe(database_url: str, redis_url: str) -> Observed:
             rollups={tuple(row[:3]): tuple(row[3:]) for row in connection.execute(_ROLLUPS)},
             rules=rules,
             alerts=[Alert(*row) for row in connection.execute(_ALERTS)],
+            notifications=[Notification(*row) for row in connection.execute(_NOTIFICATIONS)],
             letters=letters,
             counters=counters,
             streams=streams,
@@ -134,18 +148,20 @@ def streams_of(redis_url: str) -> list[Stream]:
 
 
 _ROWS = (
-    "SELECT id::text, metadata->>'planned', source, source_id, created_at, text, topics,"
+    "SELECT id::text, metadata->>'planned', source, source_id, author, created_at, text, topics,"
     " sentiment, sentiment_shares, emotion FROM posts ORDER BY id"
 )
 _ROLLUPS = f"SELECT topic, minute, source, {', '.join(COLUMNS)} FROM rollups"  # noqa: S608 (names from this file)
 _RULES = "SELECT id::text, topic, threshold, window_seconds, minimum_posts FROM rules"
 _ALERTS = "SELECT id::text, rule_id::text, value, posts, fired_at, resolved_at FROM alerts ORDER BY fired_at, id"
 
+_NOTIFICATIONS = "SELECT id, alert_id::text, transition, delivered_at IS NOT NULL FROM notifications ORDER BY id"
+
 
 def _row(row: tuple[Any, ...]) -> Row:
-    name, planned, source, source_id, created_at, text, topics, sentiment, shares, emotion = row
-    shares = None if shares is None else tuple(shares)
-    return Row(name, planned, source, source_id, created_at, text, tuple(topics), sentiment, shares, emotion)
+    *said, topics, sentiment, shares, emotion = row
+    mood = (sentiment, None if shares is None else tuple(shares), emotion)
+    return Row(*said, tuple(topics), *mood)  # type: ignore[call-arg]  # mypy cannot count a slice of Any
 
 
 def _number(connection: psycopg.Connection, query: str) -> int:
@@ -188,9 +204,11 @@ def _counters(client: redis.Redis) -> Counter[str]:
 
 def _letter(name: bytes, fields: Mapping[bytes, bytes]) -> Letter:
     said = {field.decode(): value for field, value in fields.items()}
+    planned, text = _post_of(said.get("body", b""))
     return Letter(
         id=name.decode(),
-        planned=_identity(said.get("body", b"")),
+        planned=planned,
+        text=text,
         pipe=said["pipe"].decode(),
         kind=said["kind"].decode(),
         reason=said["reason"].decode(errors="replace"),
@@ -200,11 +218,11 @@ def _letter(name: bytes, fields: Mapping[bytes, bytes]) -> Letter:
     )
 
 
-def _identity(body: bytes) -> str | None:
-    """Of a post as it lay in any of its streams: bare, or inside of ``post``."""
+def _post_of(body: bytes) -> tuple[str | None, str | None]:
+    """Identity and text of a post as it lay in any of its streams: bare, or inside of ``post``."""
     try:
-        post = json.loads(body)
-        planned = post.get("post", post)["metadata"]["planned"]
+        said = json.loads(body)
+        post = said.get("post", said)
+        return str(post["metadata"]["planned"]), str(post["text"])
     except (ValueError, LookupError, TypeError, AttributeError):
-        return None
-    return planned if isinstance(planned, str) else None
+        return None, None

@@ -21,6 +21,7 @@ from tests.chaos.checker import Finding, check
 from tests.chaos.deeds import Deeds
 from tests.chaos.deployment import RETRY_ATTEMPTS, write_template
 from tests.chaos.journal import Journal, read
+from tests.chaos.listener import listening
 from tests.chaos.observed import DEAD, Observed, observe, streams_of
 from tests.chaos.plan import TOPICS, Plan, Planned
 from tests.chaos.schedule import schedule
@@ -132,11 +133,11 @@ def run(options: Options, say: Callable[[str], None]) -> Outcome:
 def _drive(stack: Stack, options: Options, folder: Path, outcome: Outcome, say: Callable[[str], None]) -> None:
     """Send and harm until the time is over, and wait until all that was sent is answered for."""
     seconds = options.minutes * 60
-    _prepare(stack)
-    plan = Plan(options.seed, datetime.now(UTC), options.rate)
     journal = Journal(folder / "journal.jsonl")
     with contextlib.ExitStack() as closing:
         closing.callback(journal.close)
+        _prepare(stack, closing.enter_context(listening(journal)))
+        plan = Plan(options.seed, datetime.now(UTC), options.rate)
         senders = Senders(stack, journal, folder / "replay", options.seed)
         closing.callback(senders.abandon)
         deeds = Deeds(stack, schedule(options.seed, seconds), journal, say)
@@ -152,18 +153,20 @@ def _drive(stack: Stack, options: Options, folder: Path, outcome: Outcome, say: 
         outcome.findings += [Finding("pending", f"never answered: {batch}") for batch in senders.overdue]
         outcome.acts = Counter(done.act for done in deeds.done) + Counter(kill=senders.kills)
         outcome.accepted = senders.accepted
-    _rest(stack, say)
-    outcome.seconds = time.monotonic() - started
+        _rest(stack, say)
+        outcome.seconds = time.monotonic() - started
 
 
-def _prepare(stack: Stack) -> None:
+def _prepare(stack: Stack, webhook: str) -> None:
     """Topics, each with its rule, known to every function before the first post."""
     with httpx.Client(
         base_url=stack.state()["url"], headers={"Authorization": f"Bearer {stack.key()}"}, timeout=30, trust_env=False
     ) as client:
         for topic in TOPICS:
             client.post("/api/topics", json={"name": topic, "query": topic}).raise_for_status()
-            client.post("/api/rules", json={"name": topic, "topic": topic, **RULE}).raise_for_status()
+            client.post(
+                "/api/rules", json={"name": topic, "topic": topic, "webhook_url": webhook, **RULE}
+            ).raise_for_status()
     time.sleep(_TOPIC_SECONDS)
 
 
@@ -190,7 +193,7 @@ def _may_be_replayed(post: Planned) -> bool:
 
 def _progress(started: float, deeds: Deeds, senders: Senders) -> str:
     minutes = (time.monotonic() - started) / 60
-    return f"{minutes:.0f} min: {senders.accepted:,} posts accepted, {len(deeds.done) + senders.kills} deeds done"
+    return f"{minutes:.1f} min: {senders.accepted:,} posts accepted, {len(deeds.done) + senders.kills} deeds done"
 
 
 def _rest(stack: Stack, say: Callable[[str], None]) -> None:

@@ -2,9 +2,10 @@
 
 import ast
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -26,7 +27,7 @@ COUNTERS: Any = {
     "accepted": 7, "stored": 3, "duplicates": 1, "dead": 2, "rejected": 1,
     "ingest.in": 7, "ingest.out": 4, "ingest.duplicates": 1, "ingest.dead": 1, "ingest.rejected": 1,
     "infer.in": 4, "infer.out": 3, "infer.dead": 1, "aggregate.in": 3, "aggregate.stored": 3, "aggregate.out": 6,
-    "alert.in": 2, "alert.judged": 2,
+    "alert.in": 2, "alert.judged": 2, "ingest.retried": 10, "infer.retried": 10,
 }  # fmt: skip
 LETTERS = (
     ("poison-1", "ingest", "dead", "PoisonError", "attempts spent (11): PoisonError: poisoned", 11),
@@ -35,13 +36,13 @@ LETTERS = (
 )
 
 
-def planned(name: str, end: End, **more: Any) -> Planned:
-    body = {"text": name, "source": "meadow", "source_id": f"id-{name}", "metadata": {"planned": name}}
+def planned(name: str, end: End, said: Mapping[str, Any] = MappingProxyType({}), **more: Any) -> Planned:
+    body = {"text": name, "source": "meadow", "source_id": f"id-{name}", "metadata": {"planned": name}, **said}
     return Planned(name, "plain", body, end, name, **more)
 
 
 POSTS = (
-    planned("good", End("stored"), scored=True),
+    planned("good", End("stored"), {"created_at": NOW.isoformat()}, scored=True),
     planned("angry", End("stored"), scored=True, topics=("kettle",)),
     planned("foreign", End("stored"), scored=False),
     planned("poison-1", End("dead", "ingest", "PoisonError")),
@@ -120,6 +121,17 @@ class Scene:
             " VALUES (%s, %s, 'kettle', 'kettle', %s, 1.0, 1, 0.5, %s, %s)",
             (ID.format(number), ID.format(90), state, fired, resolved),
         )
+        for transition in ("fired", "resolved") if resolved else ("fired",):
+            self.notification(number, transition)
+
+    def notification(self, number: int, transition: str) -> None:
+        """Written, and taken by its webhook."""
+        [(name,)] = self.db.execute(
+            "INSERT INTO notifications (alert_id, transition, url, body, delivered_at)"
+            " VALUES (%s, %s, '', '{}', now()) RETURNING id",
+            (ID.format(number), transition),
+        )
+        self.journal.heard(name)
 
     def _streams(self) -> None:
         for stream in ("raw", "posts", "scored", "stored"):
@@ -220,8 +232,22 @@ LIES: dict[str, tuple[Callable[[Scene], object], str, str]] = {
         lambda s: s.alert(92, fired=NOW.replace(minute=1), resolved=NOW.replace(minute=3)), "alert", "while"),
     "an alert without a cause": (
         lambda s: s.alert(92, fired=NOW.replace(minute=9), resolved=NOW.replace(minute=10)), "alert", "has 0 negative"),
-    "an alert is left": (_sql("UPDATE alerts SET state = 'firing', resolved_at = NULL"), "alert", "still fires"),
     "an alert below its rule": (_sql("UPDATE rules SET threshold = 1, minimum_posts = 2"), "alert", "below its rule"),
+    "an alert is told of twice": (lambda s: s.notification(91, "fired"), "alert", "has 2 notifications"),
+    "an alert is not told of": (
+        _sql("DELETE FROM notifications WHERE transition = 'resolved'"), "alert", "has 0 notifications"),
+    "a delivery was not heard": (
+        _sql("INSERT INTO notifications (alert_id, transition, url, body, delivered_at)"
+             " SELECT alert_id, transition, url, body, now() FROM notifications"), "alert", "nobody heard it"),
+    "an author is another": (_sql("UPDATE posts SET author = 'x' WHERE text = 'good'"), "wrong", "author"),
+    "a time is another": (
+        _sql("UPDATE posts SET created_at = created_at + interval '1 s' WHERE text = 'good'"),
+        "wrong", "was created at"),
+    "a letter has lost its text": (lambda s: s.first_letter(body="{}"), "lost", "poison-1"),
+    "a letter has another text": (
+        lambda s: s.first_letter(body=json.dumps({"text": "x", "metadata": {"planned": "poison-1"}})), "wrong", "'x'"),
+    "attempts were not counted": (_count("ingest.retried", -8), "counter", "ingest.retried is 2"),
+    "an alert is left": (_sql("UPDATE alerts SET state = 'firing', resolved_at = NULL"), "alert", "still fires"),
     "a record is left": (lambda s: s.redis.xadd("barometer:{0}:stored", {"body": "{}"}), "pending", "stored"),
     "a consumer holds one": (
         lambda s: (s.redis.xadd("barometer:{0}:raw", {"body": "{}"}),
