@@ -21,8 +21,10 @@ BATCH_SECONDS = 0.5
 SOURCES = ("harbour", "meadow", "station")
 # Each is a topic with a rule of its own; no other planned text holds these words.
 TOPICS = ("kettle", "ferry")
-# One poison, one batch with nothing else, each so many batches: so rare that the pipeline has time for the others.
+# One poison, one slow post, one batch with nothing else, each so many batches: so rare that the pipeline has time for
+# the others.
 POISON_EVERY = 6
+SLOW_EVERY = 3
 ALONE_EVERY = 40
 STEPS = ("ingest", "infer", "aggregate")
 # What a poison does to the function that meets it, and the error type that its letter then bears.
@@ -139,6 +141,8 @@ class Plan:
                 posts += self._topical(topic, number * BATCH_SECONDS)
             if number % POISON_EVERY == 3:
                 posts.append(self._poison())
+            if number % SLOW_EVERY == 1:
+                posts.append(self._slow())
             self._random.shuffle(posts)
             yield Batch(number, tuple(posts))
             number += 1
@@ -267,6 +271,11 @@ class Plan:
         if text is not None:
             post.body["text"] = text
         return post
+
+    def _slow(self) -> Planned:
+        """Its function takes a while, so that something is always in the middle of its way when something is killed."""
+        step = self._random.choice(STEPS)
+        return self._make(f"slow {step}", f"{self._sentence()} {MARK}:{step}:slow", End("stored"), scored=True)
 
     def _make(
         self,

@@ -2,7 +2,8 @@
 
 A mark is ``chaos-poison:STEP:SORT`` in a post's text. Only the function of that step minds it. Most sorts fail the
 whole batch before anything is done, as a real fault would; ``fail`` and ``refuse`` name the record and do the others'
-work; ``stumble`` and ``collapse`` do all the work and then fail, until the record has been tried alone once.
+work; ``stumble`` and ``collapse`` do all the work and then fail, until the record has been tried alone once; ``slow``
+does all the work and then waits before it answers.
 """
 
 import os
@@ -14,6 +15,7 @@ from typing import Any
 _MARK = re.compile(r"chaos-poison:(?P<step>\w+):(?P<sort>\w+)")
 # Longer than any function's timeout: whoever hangs is killed.
 _HANG_SECONDS = 120.0
+_SLOW_SECONDS = 1.0
 
 Event = dict[str, Any]
 Handler = Callable[[Event, Any], Any]
@@ -33,6 +35,8 @@ def poisoned(step: str, real: Handler) -> Handler:
                 return act(event)
         singles = {origin: sort for origin, sort in marks.items() if sort in {"fail", "refuse"}}
         answer = _without(event, singles, context, real)
+        if "slow" in marks.values():
+            time.sleep(_SLOW_SECONDS)
         for record in event["Records"] if marks else ():
             after = _AFTER.get(marks.get(record["messageId"], ""))
             if after is not None and record["attributes"]["ApproximateReceiveCount"] == "1":

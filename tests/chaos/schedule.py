@@ -14,8 +14,9 @@ Act = Literal["kill", "freeze", "restart"]
 FUNCTIONS = ("ingest", "infer", "aggregate", "alert", "push", "api")
 # Seconds between two deeds, about.
 PACE = 5.4
-# A freeze lasts up to three leases of the run's pollers (``tests.chaos.stack.LEASE_SECONDS``).
-LONGEST_FREEZE = 15.0
+LEAST_FREEZE, LONGEST_FREEZE = 1.0, 15.0
+# Past the lease of a poller (``tests.chaos.stack.LEASE_SECONDS``), so that it wakes as a zombie.
+OPENING_FREEZE = 8.0
 # The run's first seconds are left in peace, so that there is something to lose.
 PEACE = 4.0
 # Below this there is no time to start everything anew.
@@ -59,6 +60,11 @@ _KINDS = {
     "postgres": _Kind(2, 45),
     "up": _Kind(1, 400),
 }
+# What every run does first, in an order of its own, so that a short one also meets each.
+_OPENING: tuple[tuple[Act, str], ...] = (
+    ("freeze", "poller"), ("kill", "poller-2"), ("kill", "function:ingest"), ("kill", "function:infer"),
+    ("kill", "function:aggregate"), ("kill", "runner"), ("kill", "redis"), ("kill", "postgres"),
+)  # fmt: skip
 _ACTS: dict[Act, float] = {"kill": 66, "freeze": 22, "restart": 12}
 
 
@@ -69,12 +75,18 @@ def schedule(seed: int, seconds: float) -> list[Deed]:
     if seconds < LEAST_FOR_UP:
         free_at["up"] = seconds
     deeds: list[Deed] = []
+    opening = list(_OPENING)
+    draw.shuffle(opening)
     at = PEACE
     while at < seconds:
-        names = [name for name in _KINDS if free_at[name] <= at]
-        victim = draw.choices(names, [_KINDS[name].weight for name in names])[0]
-        act = draw.choices(list(_ACTS), list(_ACTS.values()))[0]
-        lasts = draw.uniform(1.0, LONGEST_FREEZE) if act == "freeze" else 0.0
+        least = OPENING_FREEZE if opening else LEAST_FREEZE
+        if opening:
+            act, victim = opening.pop()
+        else:
+            names = [name for name in _KINDS if free_at[name] <= at]
+            victim = draw.choices(names, [_KINDS[name].weight for name in names])[0]
+            act = draw.choices(list(_ACTS), list(_ACTS.values()))[0]
+        lasts = draw.uniform(least, LONGEST_FREEZE) if act == "freeze" else 0.0
         deeds.append(Deed(at, act, victim, lasts))
         free_at[victim] = at + lasts + _KINDS[victim].rest
         at += draw.uniform(0.4, 1.6) * PACE
