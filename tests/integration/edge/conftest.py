@@ -28,7 +28,8 @@ from barometer.stores import keys, postgres, redis, sockets
 
 DEPLOYMENT = {
     "Streams": {
-        **{name: {"MaximumLength": 50} for name in ("raw", "posts", "scored", "stored", "dead")},
+        **{name: {"MaximumLength": 50} for name in ("raw", "posts", "scored", "stored")},
+        "dead": {"MaximumLength": 1_000},
         **{name: {"MaximumLength": 50, "WhenFull": "trim"} for name in ("events", "metrics", "alerts")},
     },
     "Pipes": [
