@@ -70,6 +70,12 @@ def connected(url: str) -> redis.Redis:
     return redis.RedisCluster(startup_nodes=[ClusterNode(host, int(port)) for host, port in hosts])
 
 
+def keys(url: str, pattern: str) -> list[bytes]:
+    """The keys of one server, or of all nodes."""
+    with connected(url) as client:
+        return list(client.scan_iter(pattern))
+
+
 @contextlib.contextmanager
 def running_cluster(folder: Path, *, replicas: int = 0, coverage: bool = True) -> Iterator[RunningCluster]:
     """Three primaries, the last of which has ``replicas``.

@@ -96,11 +96,23 @@ def _redis_server(short_tmp: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def redis_url(_redis_server: str) -> str:
+def redis_server_url(_redis_server: str) -> str:
     """A Redis of this worker, emptied before each test."""
     with redis.Redis.from_url(_redis_server) as client:
         client.flushall()
     return _redis_server
+
+
+@pytest.fixture
+def redis_url(redis_server_url: str) -> str:
+    """The same. A module whose tests shall run on a cluster as well has a ``redis_url`` of its own."""
+    return redis_server_url
+
+
+@pytest.fixture(params=["server", "cluster"])
+def any_redis_url(request: pytest.FixtureRequest) -> str:
+    """The Redis for one run of the test, and the cluster for another."""
+    return str(request.getfixturevalue(f"redis_{request.param}_url"))
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from redis import Redis
 
 from barometer.errors import InvalidInputError, NotFoundError
 from barometer.stores import letters
+from barometer.stores import redis as door
 from barometer.stores.letters import LetterId, Wanted, get, lying, page
 from barometer.stores.redrive import Redriven, redrive, sweep
 from barometer.stores.streams import books, script
@@ -35,8 +36,13 @@ DEPLOYMENT = Deployment.model_validate(
 
 
 @pytest.fixture
+def redis_url(any_redis_url: str) -> str:
+    return any_redis_url
+
+
+@pytest.fixture
 def client(redis_url: str) -> Iterator[Redis]:
-    with Redis.from_url(redis_url) as client:
+    with door.client(redis_url) as client:
         yield client
 
 
@@ -289,6 +295,7 @@ def test_a_call_sent_twice_because_its_reply_was_lost_moves_and_tells_the_same(c
     assert (client.xlen(keys[3]), lying(client, 1), books(client, 1).missing) == (1, 1, 0)
 
 
+@pytest.mark.parametrize("any_redis_url", ["server"], indirect=True)  # the setting is of one server
 def test_a_redis_that_takes_no_more_loses_no_letter(client: Redis):
     names = die(client, 3)
     client.config_set("maxmemory", "1")
@@ -309,7 +316,7 @@ def test_redrives_at_once_send_each_letter_once(client: Redis, redis_url: str):
     begin = threading.Barrier(3)
 
     def run() -> None:
-        with Redis.from_url(redis_url) as own:
+        with door.client(redis_url) as own:
             begin.wait(30)
             outcomes.append(sweep(own, DEPLOYMENT, 2, Wanted(), cursor=None, most=5_000, seconds=120).redriven)
 

@@ -13,8 +13,10 @@ import redis
 
 from barometer.analyzers.chain import Used
 from barometer.stores import models
+from barometer.stores import redis as door
 from barometer.stores.models import MOST_REASONS, Notes
 from functions.infer import app
+from tests.cluster import keys
 from tests.scored import Context, example
 
 OURS, FALLEN = Used("barometer-en-1", ""), Used("linear-en-1", "local: no model.onnx")
@@ -22,19 +24,26 @@ GERMAN = Used(None, "no model reads the language")
 
 
 @pytest.fixture
+def redis_url(any_redis_url: str) -> str:
+    return any_redis_url
+
+
+@pytest.fixture
 def client(redis_url: str) -> Iterator["redis.Redis"]:
-    with redis.Redis.from_url(redis_url) as client:
+    with door.client(redis_url) as client:
         yield client
 
 
-def test_what_was_used_is_counted_over_processes_and_hours(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch):
+def test_what_was_used_is_counted_over_processes_and_hours(
+    client: "redis.Redis", redis_url: str, monkeypatch: pytest.MonkeyPatch
+):
     now = time.time()
     for hours_ago, posts in ((30, 1_000), (23, 100), (0, 10)):
         monkeypatch.setattr(models.time, "time", lambda ago=hours_ago: now - ago * 3_600)
         Notes(client).add({OURS: posts, GERMAN: 1}, OURS)
     Notes(client).add({FALLEN: 5}, FALLEN)
     assert models.counts(client) == {OURS: 110, GERMAN: 2, FALLEN: 5}
-    assert all(0 < client.ttl(key) <= 25 * 3_600 for key in client.keys("barometer:*"))
+    assert all(0 < client.ttl(key) <= 25 * 3_600 for key in keys(redis_url, "barometer:*"))
 
 
 def test_the_model_in_use_is_told_with_its_reason_and_since_when(

@@ -15,8 +15,10 @@ from barometer.rollups import Counts, Span, Subject
 from barometer.steps.aggregate import aggregate
 from barometer.stores import postgres, rollups
 from barometer.stores import posts as store
+from barometer.stores import redis as door
 from barometer.stores.cache import Cache
 from barometer.stores.posts import PostFilter
+from tests.cluster import keys
 from tests.scored import NOON, batch, no_cache, post
 
 MINUTE = timedelta(minutes=1)
@@ -160,8 +162,13 @@ def test_a_trend_has_no_gaps_and_adds_up_to_the_summary(url: str):
     assert sum(counts.posts for _, counts in minutes.points) == summary.counts.posts == 9
 
 
+@pytest.fixture
+def redis_url(any_redis_url: str) -> str:
+    return any_redis_url
+
+
 def test_an_answer_is_kept_until_one_of_its_topics_changes(redis_url: str):
-    with redis_py.Redis.from_url(redis_url) as client:
+    with door.client(redis_url) as client:
         cache = Cache(client, 60)
         made: list[bytes] = []
 
@@ -179,12 +186,12 @@ def test_an_answer_is_kept_until_one_of_its_topics_changes(redis_url: str):
         assert ask("tea", "rain") == b"1"
         cache.forget(["tea", "*"])
         assert [ask("tea", "rain"), ask("tea", "rain")] == [b"2", b"2"]
-        assert all(0 < client.ttl(key) <= 120 for key in client.keys("barometer:cache:*"))
+        assert all(0 < client.ttl(key) <= 120 for key in keys(redis_url, "barometer:cache:*"))
 
 
 def test_an_answer_made_from_older_rollups_is_not_kept_for_the_newer(redis_url: str):
     """A reader reads the rollups; a batch commits and says so; then the reader stores what it read."""
-    with redis_py.Redis.from_url(redis_url) as client:
+    with door.client(redis_url) as client:
         cache = Cache(client, 60)
 
         def overtaken() -> bytes:
@@ -204,15 +211,15 @@ def test_a_redis_that_is_down_means_no_cache_and_is_not_asked_every_time():
 
 
 def test_a_cache_of_no_seconds_keeps_nothing(redis_url: str):
-    with redis_py.Redis.from_url(redis_url) as client:
+    with door.client(redis_url) as client:
         cache = Cache(client, 0)
         cache.forget(["tea"])
         assert cache.get_or_make("summary", ["tea"], lambda: b"made") == b"made"
-        assert client.keys("*") == []
+        assert keys(redis_url, "*") == []
 
 
 def test_aggregate_makes_kept_answers_stale(url: str, redis_url: str):
-    with redis_py.Redis.from_url(redis_url) as client:
+    with door.client(redis_url) as client:
         cache = Cache(client, 60)
         answers = [cache.get_or_make("summary", [topic], lambda: b"old") for topic in ("*", "tea", "rain")]
         assert answers == [b"old"] * 3

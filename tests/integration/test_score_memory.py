@@ -10,8 +10,10 @@ import redis
 from barometer.analyzers.chain import Chain, Wanted
 from barometer.analyzers.links import Link
 from barometer.scores import Distribution, Score
+from barometer.stores import redis as door
 from barometer.stores import scores as store
 from barometer.stores.scores import ScoreMemory
+from tests.cluster import keys
 
 SCORE = Score(
     Distribution("neutral", (3_334, 3_334, 3_332)),
@@ -22,8 +24,13 @@ TEXTS = [f"text {number} 🚋" for number in range(50)]
 
 
 @pytest.fixture
+def redis_url(any_redis_url: str) -> str:
+    return any_redis_url
+
+
+@pytest.fixture
 def client(redis_url: str) -> Iterator["redis.Redis"]:
-    with redis.Redis.from_url(redis_url) as client:
+    with door.client(redis_url) as client:
         yield client
 
 
@@ -46,11 +53,11 @@ def test_another_model_or_text_is_never_given_the_score(client: "redis.Redis"):
     assert memory.recall("barometer-en-1", []) == {}
 
 
-def test_a_score_is_forgotten_in_time(client: "redis.Redis"):
+def test_a_score_is_forgotten_in_time(client: "redis.Redis", redis_url: str):
     now = [1_000_000.0]
     memory = ScoreMemory(client, 60, now=lambda: now[0])
     memory.keep("m", {"a": SCORE})
-    (key,) = client.keys("barometer:scores:*")
+    (key,) = keys(redis_url, "barometer:scores:*")
     assert 0 < client.ttl(key) <= 61
     now[0] += 29
     assert "a" in memory.recall("m", ["a"])
@@ -58,22 +65,22 @@ def test_a_score_is_forgotten_in_time(client: "redis.Redis"):
     assert memory.recall("m", ["a"]) == {}
 
 
-def test_memory_that_is_full_takes_nothing_more_until_the_next_half(client: "redis.Redis"):
+def test_memory_that_is_full_takes_nothing_more_until_the_next_half(client: "redis.Redis", redis_url: str):
     now = [1_000_000.0]
     memory = ScoreMemory(client, 60, most=10, now=lambda: now[0])
     for number in range(30):
         memory.recall("m", [f"{number}"])
         memory.keep("m", {f"{number}": SCORE})
-    assert client.hlen(client.keys("barometer:scores:*")[0]) == 10
+    assert client.hlen(keys(redis_url, "barometer:scores:*")[0]) == 10
     now[0] += 30
     memory.recall("m", ["next"])
     memory.keep("m", {"next": SCORE})
     assert "next" in memory.recall("m", ["next"])
 
 
-def test_an_entry_takes_few_bytes(client: "redis.Redis"):
+def test_an_entry_takes_few_bytes(client: "redis.Redis", redis_url: str):
     ScoreMemory(client, 60).keep("m", {f"text {number}": SCORE for number in range(10_000)})
-    (key,) = client.keys("barometer:scores:*")
+    (key,) = keys(redis_url, "barometer:scores:*")
     assert client.memory_usage(key, samples=0) / 10_000 < 120
 
 

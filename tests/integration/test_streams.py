@@ -9,6 +9,7 @@ from redis import Redis
 
 from barometer.errors import BackpressureError
 from barometer.posts import Accepted
+from barometer.stores import redis as door
 from barometer.stores.streams import accept, books, pipes, script
 from barometer.streams import Deployment, counters_key, partition_of, stream_key
 
@@ -37,8 +38,13 @@ def _posts(count: int) -> list[tuple[str, Accepted]]:
 
 
 @pytest.fixture
+def redis_url(any_redis_url: str) -> str:
+    return any_redis_url
+
+
+@pytest.fixture
 def client(redis_url: str):
-    with Redis.from_url(redis_url) as client:
+    with door.client(redis_url) as client:
         yield client
 
 
@@ -91,7 +97,7 @@ def test_books_balance_while_posts_are_on_their_way(client: Redis, redis_url: st
     over = threading.Event()
 
     def pass_posts() -> None:
-        with Redis.from_url(redis_url) as other:
+        with door.client(redis_url) as other:
             step = other.register_script(pass_one)
             while not over.is_set():
                 step(keys=[stream_key("posts", 0), counters_key(0)])

@@ -7,10 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import redis
 
 from barometer.errors import UnavailableError
-from barometer.stores import connections
+from barometer.stores import connections, redis
 from barometer.stores.connections import Subscription
 
 EXAMPLE = json.loads((Path(__file__).parents[2] / "events" / "push.json").read_text(encoding="utf-8"))
@@ -40,13 +39,18 @@ def push(environment: pytest.MonkeyPatch, context: object) -> Push:  # noqa: ARG
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as connected:
+def redis_url(any_redis_url: str) -> str:
+    return any_redis_url
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator["redis.Client"]:
+    with redis.client(redis_url) as connected:
         yield connected
 
 
 @pytest.fixture
-def join(client: redis.Redis) -> Join:
+def join(client: redis.Client) -> Join:
     def subscribe(connection: str, *topics: str, posts: bool = True):
         connections.record(client, connection, "key")
         connections.hear(client, connection, Subscription(frozenset(topics), posts))
@@ -138,7 +142,7 @@ def test_a_frame_stays_under_what_api_gateway_takes(push: Push, join: Join, aws:
 
 
 def test_a_gone_socket_is_forgotten_and_the_others_hear(
-    push: Push, join: Join, aws: SimpleNamespace, client: redis.Redis
+    push: Push, join: Join, aws: SimpleNamespace, client: redis.Client
 ):
     join("gone", "*")
     join("here", "*")
@@ -162,7 +166,7 @@ def test_a_frame_that_cannot_be_sent_is_lost_alone_and_leaves_a_gap(
 
 
 def test_an_endpoint_that_is_away_loses_frames_not_batches(
-    push: Push, join: Join, environment: pytest.MonkeyPatch, client: redis.Redis
+    push: Push, join: Join, environment: pytest.MonkeyPatch, client: redis.Client
 ):
     join("one", "*")
     environment.setenv("BAROMETER_SOCKET_ENDPOINT", "http://127.0.0.1:1/live")
@@ -186,7 +190,7 @@ def test_a_record_that_is_not_json_is_rejected_alone(
 
 
 def test_a_database_that_is_away_fails_the_batch_before_anything_is_sent(
-    push: Push, join: Join, aws: SimpleNamespace, environment: pytest.MonkeyPatch, client: redis.Redis
+    push: Push, join: Join, aws: SimpleNamespace, environment: pytest.MonkeyPatch, client: redis.Client
 ):
     join("one", "*")
     environment.setenv("BAROMETER_DATABASE_URL", "postgresql://127.0.0.1:1/none")

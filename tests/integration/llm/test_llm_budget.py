@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -14,7 +15,9 @@ from barometer.analyzers.llm.budget import NOTHING, Prices, Usage
 from barometer.errors import UnavailableError
 from barometer.observability import metrics
 from barometer.settings import Settings
+from barometer.stores import redis as door
 from barometer.stores.spending import Spending, metered
+from tests.cluster import keys
 from tests.integration.llm.conftest import Make
 from tests.integration.llm.provider import Day, FakeProvider
 
@@ -23,8 +26,14 @@ ONE = Usage(1, 80, 20, 1_000)
 
 
 @pytest.fixture
-def client(redis_url: str) -> redis.Redis:
-    return redis.Redis.from_url(redis_url)
+def redis_url(any_redis_url: str) -> str:
+    return any_redis_url
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with door.client(redis_url) as client:
+        yield client
 
 
 def spending(client: redis.Redis, usd: float = 1, tokens: int = 10_000_000) -> Spending:
@@ -56,7 +65,7 @@ def test_a_limit_of_nothing_spends_nothing(client: redis.Redis):
         spending(client, usd=0).reserve(ONE)
 
 
-def test_a_new_utc_day_has_new_money_and_the_old_one_is_forgotten(client: redis.Redis):
+def test_a_new_utc_day_has_new_money_and_the_old_one_is_forgotten(client: redis.Redis, redis_url: str):
     today = [DAY]
     account = Spending(client, 0.001, 1_000, day=lambda: today[0])
     late = account.reserve(ONE)
@@ -64,18 +73,19 @@ def test_a_new_utc_day_has_new_money_and_the_old_one_is_forgotten(client: redis.
     account.reserve(ONE)
     account.settle(late, Usage(1, 1, 1, 10))
     assert account.today() == Usage(0, 0, 0, 1_000), "what was reserved yesterday is charged to yesterday"
-    lifetimes = [client.ttl(key) for key in client.keys("*")]
+    lifetimes = [client.ttl(key) for key in keys(redis_url, "*")]
     assert len(lifetimes) == 2
     assert all(86_400 < seconds <= 2 * 86_400 for seconds in lifetimes)
 
 
 def test_processes_that_ask_at_once_do_not_pass_the_limit_together(redis_url: str, client: redis.Redis):
     program = (
-        "import sys, redis\n"
+        "import sys\n"
         "from barometer.analyzers.llm.budget import Usage\n"
         "from barometer.errors import UnavailableError\n"
+        "from barometer.stores.redis import connect\n"
         "from barometer.stores.spending import Spending\n"
-        "account = Spending(redis.Redis.from_url(sys.argv[1]), 0.5, 10**9, day=lambda: '2026-11-22')\n"
+        "account = Spending(connect(sys.argv[1]), 0.5, 10**9, day=lambda: '2026-11-22')\n"
         "sys.stdout.write('ready\\n'); sys.stdout.flush(); sys.stdin.readline()\n"
         "got = 0\n"
         "for _ in range(1000):\n"
