@@ -29,6 +29,8 @@ export default defineConfig({
     environment: "node",
     setupFiles: ["src/test/setup.ts"],
     restoreMocks: true,
+    // Nothing here waits for long; only a machine that is busy with much else does.
+    testTimeout: 60_000,
     unstubGlobals: true,
   },
 });

@@ -19,6 +19,8 @@ from barometer.streams import BOOK_STREAMS, Pipe
 
 # How a post may be finished: the counters of promise 2 that a function may move.
 POST_OUTCOMES = ("stored", "duplicates")
+# What a pipe's own counters are called (``commit.tally``, ``lease.lua``, ``redrive.lua``): no function moves those.
+RESERVED_OUTCOMES = frozenset(("in", "out", "filtered", "rejected", "dead", "dropped", "retried", "redriven"))
 # One script writes them all, so they are bounded: Redis reads no call of more than 1,048,576 arguments, of which an
 # output takes five, and a batch of 10,000 dead letters 370,000; and nobody else is served while it runs.
 MOST_OUTPUTS = 100_000
@@ -130,9 +132,11 @@ def _check_names(answer: Answer, ids: frozenset[str]) -> None:
 
 
 def _check_pipe(answer: Answer, pipe: Pipe) -> None:
-    """Outputs go where the pipe leads, and single failures are told only if the pipe declares that they are."""
+    """Outputs go where the pipe leads, records end as what a function may count, failures only as the pipe declares."""
     for stream in {output.to for output in answer.outputs} - set(pipe.targets):
         raise AnswerError(f"the answer sends records to {stream!r}; the pipe leads to {pipe.targets}")
+    for outcome in sorted(RESERVED_OUTCOMES.intersection(answer.finished.values())):
+        raise AnswerError(f"the answer finishes records as {outcome!r}, which the poller itself counts")
     if answer.failed and "ReportBatchItemFailures" not in pipe.function_response_types:
         raise AnswerError("the answer has batchItemFailures, which the pipe's FunctionResponseTypes does not declare")
 

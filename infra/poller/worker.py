@@ -74,6 +74,9 @@ class Worker:
             if adopted:
                 self._bench.meters.taken_over.labels(self._seat.pipe.name).inc(len(adopted))
                 logger.info("took over records", records=len(adopted), **self._seat.labels)
+                if self._bench.stop.is_set():  # it was, while Redis answered: the last parcel may have ended by now
+                    await self._lease.hand_back(adopted)
+                    return
                 self._parcels.send(adopted)
             if cursor == FIRST:
                 return

@@ -113,6 +113,12 @@ def test_what_is_no_post_may_end_as_it_likes() -> None:
     assert parse(_answer(finished=_id(A, **{"as": "sent"})), OTHER, [A]).finished == {A: "sent"}
 
 
+@pytest.mark.parametrize("counter", ["in", "out", "filtered", "dead", "redriven"])
+def test_no_function_moves_a_counter_of_the_poller_s_own(counter: str) -> None:
+    with pytest.raises(AnswerError, match=f"finishes records as '{counter}', which the poller itself counts"):
+        parse(_answer(finished=_id(A, **{"as": counter})), OTHER, [A])
+
+
 def test_failures_of_single_records_must_be_declared() -> None:
     pipe = OTHER.model_copy(update={"function_response_types": []})
     with pytest.raises(AnswerError, match="FunctionResponseTypes"):

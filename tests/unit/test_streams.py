@@ -34,6 +34,13 @@ def test_a_pipe_that_carries_posts_needs_a_place_where_they_can_die(source: str)
         _deployment(_pipe("one", source, DestinationConfig={}))
 
 
+def test_posts_die_where_their_letters_are_looked_for() -> None:
+    elsewhere = {"OnFailure": {"Destination": "events"}}
+    with pytest.raises(ValidationError, match="'one' carries posts, whose letters are looked for in 'dead'"):
+        _deployment(_pipe("one", "raw", DestinationConfig=elsewhere))
+    assert _deployment(_pipe("one", "events", DestinationConfig=elsewhere)).pipes[0].dead_letters == "events"
+
+
 def test_what_is_no_post_may_be_dropped() -> None:
     assert _deployment(_pipe("one", "events", DestinationConfig={})).pipes[0].dead_letters is None
 

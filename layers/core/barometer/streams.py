@@ -14,6 +14,8 @@ from barometer.patterns import InvalidPatternError, Pattern, parse
 # The counters that promise 2 adds up: accepted = stored + duplicates + rejected + dead + what lies in BOOK_STREAMS.
 BOOKS = ("accepted", "stored", "duplicates", "rejected", "dead")
 BOOK_STREAMS = ("raw", "posts", "scored")
+# Where posts die: who lists, counts and sends them again looks here.
+DEAD = "dead"
 
 
 def stream_key(stream: str, partition: int) -> str:
@@ -174,6 +176,11 @@ class Deployment(BaseModel):
                 continue
             if pipe.dead_letters is None:
                 raise ValueError(f"pipe {pipe.name!r} carries posts, so it needs DestinationConfig.OnFailure")
+            if pipe.dead_letters != DEAD:
+                raise ValueError(
+                    f"pipe {pipe.name!r} carries posts, whose letters are looked for in {DEAD!r}, not in "
+                    f"{pipe.dead_letters!r}"
+                )
             if self.streams[pipe.dead_letters].when_full == "trim":
                 raise ValueError(
                     f"pipe {pipe.name!r} carries posts, so stream {pipe.dead_letters!r}, where they die, may not trim"

@@ -40,6 +40,7 @@ class RefusedError(Exception):
 
     status: int
     code: str
+    message: str = ""
 
 
 @dataclass
@@ -80,7 +81,7 @@ class FakeAws:
             told = {"errorType": error.error_type, "errorMessage": error.message, "stackTrace": error.stack_trace}
             return 200, {"X-Amz-Function-Error": "Unhandled"}, json.dumps(told).encode()
         except RefusedError as error:
-            told = {"__type": error.code, "message": error.code}
+            told = {"__type": error.code, "message": error.message or error.code}
             return error.status, {"X-Amzn-ErrorType": error.code}, json.dumps(told).encode()
         return 200, {}, said if isinstance(said, bytes) else json.dumps(said).encode()
 

@@ -63,6 +63,12 @@ def test_each_kind_of_failure_is_its_own(aws: FakeAws, trouble: Exception, kind:
     assert type(raised.value) is kind
 
 
+def test_half_a_surrogate_pair_in_what_the_api_says_can_still_be_written_down(aws: FakeAws) -> None:
+    with pytest.raises(FunctionError, match="half") as raised:
+        _call(aws, RefusedError(400, "InvalidRequestContentException", "half: \ud800"))
+    assert str(raised.value).encode() == b"half: ?"
+
+
 def test_a_function_that_does_not_answer_in_time_has_timed_out(aws: FakeAws) -> None:
     done = threading.Event()
     aws.functions = {"f": lambda _: done.wait(60)}

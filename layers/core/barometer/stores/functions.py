@@ -124,7 +124,8 @@ class Functions:
 def _refused(function_name: str, error: ClientError) -> BarometerError:
     """What it means that the API did not run the function."""
     fault = error.response.get("Error", {})
-    code, message = fault.get("Code", "?"), fault.get("Message", "")
+    # Half a surrogate pair, which JSON can say, could be written nowhere.
+    code, message = fault.get("Code", "?"), fault.get("Message", "").encode(errors="replace").decode()
     if code == "TooManyRequestsException" or _status(error) == 429:
         return ThrottledError(f"{function_name} is throttled: {message}")
     if code in TOO_LARGE or _status(error) == 413:

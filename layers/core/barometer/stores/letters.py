@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast
 
 from barometer.errors import InvalidInputError, NotFoundError
 from barometer.stores.streams import script
-from barometer.streams import stream_key
+from barometer.streams import DEAD, stream_key
 
 if TYPE_CHECKING:
     from barometer.stores.redis import Client
 
-DEAD: Final = "dead"
 Kind = Literal["rejected", "dead"]
 # A whole letter, and one in a list. A letter may hold a record of megabytes that no function can be given, and an
 # answer of the API 6 MB.

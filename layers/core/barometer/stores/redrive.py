@@ -14,9 +14,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, cast
 
-from barometer.stores.letters import DEAD, LetterId, Wanted, page
+from barometer.stores.letters import LetterId, Wanted, page
 from barometer.stores.streams import TOKEN_SECONDS, script
-from barometer.streams import Deployment, counters_key, stream_key
+from barometer.streams import DEAD, Deployment, counters_key, stream_key
 
 if TYPE_CHECKING:
     from barometer.stores.redis import Client
