@@ -20,6 +20,8 @@ COLUMNS = (
     "anger", "disgust", "fear", "joy", "emotion_neutral", "sadness", "surprise",
 )  # fmt: skip
 DEAD = "dead"
+# The pipes that carry posts, in the order of the way.
+POST_PIPES = ("ingest", "infer", "aggregate")
 
 RollupKey = tuple[str, datetime, str]
 

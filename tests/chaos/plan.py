@@ -6,14 +6,14 @@ one pipe for one reason, or refused at the door. The same seed gives the same po
 creation are counted from the moment of the run.
 """
 
-import json
 import random
-import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
+
+from tests.chaos.texts import ANGRY, BAD, DULL, FOREIGN, GOOD, HAPPY, NASTY, THINGS, row_text
 
 LONGEST_TEXT = 10_000
 RETENTION_DAYS = 30
@@ -96,11 +96,6 @@ class Batch:
         return self.number * BATCH_SECONDS
 
 
-def row_text(text: str) -> str:
-    """A text as a row has it, by what the README says of it: no NUL, NFC, no white space around it."""
-    return unicodedata.normalize("NFC", text.replace("\x00", "")).strip()
-
-
 class Plan:
     """The posts of a run.
 
@@ -176,11 +171,11 @@ class Plan:
         return self._stored("a little ahead", self._sentence(), scored=True, created_at=self._ago(seconds=-60))
 
     def _foreign(self) -> Planned:
-        lang, text = self._random.choice(_FOREIGN)
+        lang, text = self._random.choice(FOREIGN)
         return self._stored("another language", f"{text} {self._count}", scored=False, lang=lang)
 
     def _unicode(self) -> Planned:
-        return self._stored("unicode", f"{self._random.choice(_NASTY)} {self._sentence()}")
+        return self._stored("unicode", f"{self._random.choice(NASTY)} {self._sentence()}")
 
     def _longest(self) -> Planned:
         return self._stored("as long as may be", self._filled(LONGEST_TEXT))
@@ -188,9 +183,9 @@ class Plan:
     def _topical(self, topic: str, now: float) -> list[Planned]:
         """In a storm most of a topic's posts are angry; in the calm after it, few come and all are happy."""
         if self._storms(topic, now):
-            moods, count = _ANGRY, 3
+            moods, count = ANGRY, 3
         else:
-            moods, count = _HAPPY, int(self._random.random() < 0.5)
+            moods, count = HAPPY, int(self._random.random() < 0.5)
         return [
             self._stored(
                 "topical", f"{self._random.choice(moods).format(topic)} {self._count}", topics=(topic,), scored=True
@@ -301,8 +296,8 @@ class Plan:
         return Planned(name, kind, body, end, row_text(text), topics, scored)
 
     def _sentence(self) -> str:
-        mood = self._random.choice((_GOOD, _BAD, _DULL))
-        return f"{self._random.choice(mood)} {self._random.choice(_THINGS)}, number {self._count} of {self._seed}."
+        mood = self._random.choice((GOOD, BAD, DULL))
+        return f"{self._random.choice(mood)} {self._random.choice(THINGS)}, number {self._count} of {self._seed}."
 
     def _filled(self, length: int) -> str:
         words = f"{self._sentence()} " * (length // 30)
@@ -310,47 +305,3 @@ class Plan:
 
     def _ago(self, **much: float) -> str:
         return (self._start - timedelta(**much)).isoformat()
-
-
-def encoded(body: object, *, ascii_only: bool) -> bytes:
-    """JSON as one client or another writes it; half a surrogate pair can only be written in escapes."""
-    text = json.dumps(body, ensure_ascii=ascii_only)
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(body).encode()
-
-
-_GOOD = ("I love", "What a wonderful thing:", "So happy with", "Best day ever thanks to", "I am grateful for")
-_BAD = ("I hate", "What a terrible mess:", "So disappointed by", "I am afraid of", "Nobody deserves")
-_DULL = (
-    "On Tuesday we saw",
-    "The report mentions",
-    "There is a picture of",
-    "Somebody asked about",
-    "Next to it stands",
-)
-_THINGS = ("the old bridge", "my new bicycle", "this train", "that garden", "the school play", "our neighbours' dog")
-_ANGRY = (
-    "The {} is a horrible, terrible failure and I hate it",
-    "I hate the {}, it is awful and broken",
-    "What a disgusting, useless {}, I am so angry",
-)
-_HAPPY = (
-    "The {} is wonderful, I love it, great, brilliant",
-    "Best day ever, so happy with the {}, I love it",
-    "What a lovely {}, thank you, happy and grateful",
-)
-_FOREIGN = (
-    ("de", "Der Zug nach Hamburg hat heute leider schon wieder eine halbe Stunde Verspätung, wie jeden Morgen"),
-    ("fr", "Le marché du dimanche était magnifique, nous avons acheté du pain et des fromages pour toute la famille"),
-    ("es", "La biblioteca del barrio estará cerrada durante todo el mes de agosto por obras de mantenimiento"),
-    ("ja", "今日はとても天気が良かったので、友達と一緒に公園を散歩しました。桜がきれいでした"),
-)
-_NASTY = (
-    "a NUL \x00 inside", "e\u0301 in two parts", "\u202eright to left\u202c",
-    "\U0001f468\u200d\U0001f469\u200d\U0001f467 a family",
-    'a quote " and a backslash \\ and \\u0000 in words', "line\u2028and\u2029paragraph\r\n\ttab", "\ufffd replacement",
-    "\uffff no character", "\ufeffa mark of order", "Z\u0351\u036b\u0343a\u0369l\u0350go", "\U0010ffff the last one",
-    "'; DROP TABLE posts; --", "{1,2,NULL}", "%s %b %(x)s {}", "\u00a0 spaces around \u3000",
-)  # fmt: skip

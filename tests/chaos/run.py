@@ -17,9 +17,10 @@ import httpx
 import psycopg
 import redis
 
-from tests.chaos.checker import Finding, check
+from tests.chaos.checker import check
 from tests.chaos.deeds import Deeds
 from tests.chaos.deployment import RETRY_ATTEMPTS, write_template
+from tests.chaos.finding import Finding
 from tests.chaos.journal import Journal, read
 from tests.chaos.listener import listening
 from tests.chaos.observed import DEAD, Observed, observe, streams_of
@@ -93,6 +94,7 @@ class Outcome:
             f"seed {self.options.seed}: {self.seconds / 60:.1f} min, {self.acts['kill']} kills, "
             f"{self.acts['freeze']} freezes, {self.acts['restart']} restarts; {self.accepted:,} posts accepted, "
             f"{kinds['lost']} lost, {kinds['doubled']} doubled, counters off by {off}, alerts doubled {kinds['alert']}"
+            + (f"; {others} other findings" if (others := kinds["wrong"] + kinds["pending"]) else "")
         )
 
 

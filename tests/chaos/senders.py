@@ -17,8 +17,9 @@ from pathlib import Path
 import httpx
 
 from tests.chaos.journal import Done, Journal
-from tests.chaos.plan import Batch, Planned, encoded
+from tests.chaos.plan import Batch, Planned
 from tests.chaos.stack import Stack
+from tests.chaos.texts import encoded
 
 SENDERS = 3
 # A request may wait for a frozen process; the longest freeze is 15 s.

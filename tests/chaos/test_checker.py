@@ -14,7 +14,8 @@ import redis
 from psycopg.types.json import Jsonb
 
 from tests.chaos import checker, observed
-from tests.chaos.checker import Finding, check
+from tests.chaos.checker import check
+from tests.chaos.finding import Finding
 from tests.chaos.journal import Done, Journal, Ledger, read
 from tests.chaos.observed import COLUMNS, observe
 from tests.chaos.plan import End, Planned
