@@ -303,6 +303,23 @@ async def test_a_crash_between_the_batch_and_its_bookmark_repeats_ids_not_posts(
     assert len(set(ids(raw))) == 2_000
 
 
+async def test_a_bookmark_that_could_not_be_written_whole_leaves_the_one_before(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def half(path: Path, data: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(28, "No space left on device")
+
+    raw, path, bookmarks = raw_of(redis_url), tsv(tmp_path, 600), Bookmarks(tmp_path / "marks")
+    mark = await replayed(raw, path, bookmarks, Options(), asyncio.Event())
+    with monkeypatch.context() as full:
+        full.setattr(Path, "write_bytes", half)
+        with pytest.raises(BarometerError, match="No space left"):
+            bookmarks.keep(mark.model_copy(update={"accepted": 0}))
+    assert bookmarks.find(mark.content) == mark
+
+
 async def test_settled_returns_when_the_last_post_has_come_to_an_end(redis_url: str):
     raw = raw_of(redis_url)
     await Writer(raw, asyncio.Event()).write(posts(5))

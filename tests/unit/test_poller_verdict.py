@@ -116,9 +116,12 @@ def test_a_record_reported_as_failed_once_too_often_is_dead() -> None:
     assert verdict.retries == []
 
 
+@pytest.mark.parametrize("attempts", [0, 3])
 @pytest.mark.parametrize(("age_ms", "sound"), [(59_999, True), (60_000, True), (60_001, False)])
-def test_a_record_lives_as_long_as_its_age_allows(age_ms: int, *, sound: bool) -> None:
-    alive, verdict = screened(_pipe(MaximumRecordAgeInSeconds=60), _records(1), 1 + age_ms)
+def test_a_record_lives_as_long_as_its_age_allows_however_often_it_was_tried(
+    age_ms: int, attempts: int, *, sound: bool
+) -> None:
+    alive, verdict = screened(_pipe(MaximumRecordAgeInSeconds=60), _records(1, attempts), 1 + age_ms)
     assert (len(alive), len(verdict.letters)) == ((1, 0) if sound else (0, 1))
 
 

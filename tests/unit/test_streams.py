@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from barometer.streams import Deployment, partition_of
+from barometer.streams import Deployment, commit_key, counters_key, partition_of, seen_key, stream_key
 
 DEAD = {"OnFailure": {"Destination": "dead"}}
 
@@ -26,6 +26,17 @@ def test_copies_of_a_post_meet_in_one_partition_on_every_machine_for_ever() -> N
         [2, 2, 0],
         [1, 7, 8],
     ]
+
+
+def test_all_keys_of_one_partition_carry_its_hash_tag() -> None:
+    for partition in (0, 17):
+        keys = {
+            stream_key("raw", partition),
+            counters_key(partition),
+            seen_key(partition, "posts", 1),
+            commit_key(partition, "token"),
+        }
+        assert {key[key.index("{") : key.index("}") + 1] for key in keys} == {f"{{{partition}}}"}
 
 
 @pytest.mark.parametrize("source", ["raw", "posts", "scored"])

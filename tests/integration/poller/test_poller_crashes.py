@@ -135,6 +135,7 @@ def test_a_commit_whose_reply_is_lost_is_known_to_have_been_made(rig: Rig, gate:
     gate.open.set()
     until(lambda: rig.streams.numbers() == [0, 1])
     wire.cut()
+    until(lambda: poller.told("a commit is not answered yet"))
     wire.mend()
     until(lambda: 'barometer_poller_ended_records_total{pipe="ingest"} 2.0' in poller.get("/metrics")[1])
     assert not poller.told("records are no longer ours")

@@ -7,7 +7,17 @@ import time
 import pytest
 
 from barometer.streams import counters_key, stream_key
-from tests.integration.poller.rig import REQUEST_ID, Body, HandlerError, RefusedError, Rig, deployment, echo, until
+from tests.integration.poller.rig import (
+    REQUEST_ID,
+    Body,
+    HandlerError,
+    RefusedError,
+    Rig,
+    deployment,
+    echo,
+    one_server,
+    until,
+)
 
 
 def _number(record: Body) -> int:
@@ -205,6 +215,24 @@ def test_trouble_shrinks_what_is_in_flight_and_health_grows_it(rig: Rig, trouble
     assert sorted(body["n"] for body in rig.streams.bodies("posts")) == list(range(added))
     assert rig.streams.letters() == []
     assert ("ingest.retried" in rig.streams.counters()) == isinstance(trouble, HandlerError)
+
+
+@one_server
+def test_a_function_that_is_out_of_reach_is_asked_less_and_less_often(rig: Rig) -> None:
+    ends: list[float] = []
+
+    def function(records: list[Body]) -> Body:
+        ends.append(time.monotonic() + 4)
+        if time.monotonic() < ends[0]:
+            raise RefusedError(429, "TooManyRequestsException")
+        return echo(records)
+
+    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": function}
+    rig.streams.add("raw", {"n": 1})
+    rig.start(retry_base_seconds=1, retry_cap_seconds=30)
+    until(lambda: rig.streams.length("posts") == 1)
+    # Without a pause between them it would be hundreds.
+    assert len(rig.aws.calls) < 15
 
 
 def test_an_endpoint_that_comes_back_gets_what_waited(rig: Rig) -> None:

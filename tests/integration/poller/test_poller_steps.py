@@ -1,25 +1,32 @@
 """Each thing that pollers do to Redis, alone, and in an order that whole pollers meet once in a thousand crashes."""
 
+import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Sequence
+from itertools import takewhile
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import redis
 import redis.asyncio
 
 from barometer.streams import Deployment, counters_key, seen_key, stream_key
-from infra.poller import commit
+from infra.poller import commit, lease
 from infra.poller.answer import Output
 from infra.poller.commit import Committed, Committer, new_token
 from infra.poller.group import FIRST, Group
 from infra.poller.lease import Lease
+from infra.poller.reader import Reader
 from infra.poller.records import Record
+from infra.poller.retry import Delays
 from infra.poller.scripts import Scripts
 from infra.poller.seat import Seat
 from infra.poller.telemetry import Meters
 from infra.poller.verdict import Verdict
-from tests.integration.poller.rig import deployment
+from tests.integration.poller.hindrances import Gate
+from tests.integration.poller.rig import Body, Rig, deployment, one_server, until
 
 RAW, POSTS = stream_key("raw", 0), stream_key("posts", 0)
 HOUR_MS = 3_600_000
@@ -34,7 +41,7 @@ class Consumer:
         declared = deployment()
         declared["Streams"]["posts"] = {"MaximumLength": bound}
         plan = Deployment.model_validate(declared)
-        seat = Seat(plan.pipes[0], 0, name, lease_ms)
+        self.plan, self.seat = plan, (seat := Seat(plan.pipes[0], 0, name, lease_ms))
         scripts = Scripts(client)
         self.group = Group(client, scripts, seat)
         self.lease = Lease(scripts, seat, Meters())
@@ -220,3 +227,91 @@ async def test_a_consumer_that_holds_records_is_not_forgotten(client: redis.asyn
     assert await Consumer(client, "other", lease_ms=0).group.forget_silent() == 1
     await holder.group.retire()
     assert await _pending(client) == {"holder": 1}
+
+
+async def test_what_is_held_already_is_not_tried_twice(client: redis.asyncio.Redis) -> None:
+    """A poller that could not renew in time takes its own records over."""
+    await _add(client, 2)
+    consumer = Consumer(client, "one", lease_ms=0)
+    held = await consumer.read()
+    assert await consumer.take_over() == []
+    assert list(consumer.lease.held.values()) == held
+
+
+async def test_what_is_held_is_bounded_in_number_and_bytes_and_room_comes_back(client: redis.asyncio.Redis) -> None:
+    held = Consumer(client, "one").lease
+    heavy = Record("0-1", b"", lease.MOST_HELD_BYTES)
+    for records in ([heavy], [Record(f"1-{n}", b"", 1) for n in range(held.most)]):
+        held.hold(records)
+        assert held.is_full
+        held.release(record.id for record in records)
+        assert not held.is_full
+        await asyncio.wait_for(held.room(), 1)
+
+
+async def test_what_was_read_before_redis_went_away_is_sent_on_its_way(client: redis.asyncio.Redis) -> None:
+    """In a batching window a batch is read in several steps."""
+    await _add(client, 1)
+    consumer = Consumer(client, "one")
+    pipe = consumer.plan.pipes[0].model_copy(update={"maximum_batching_window_ms": 40})
+    sent: list[Record] = []
+    looks = 0
+
+    class Going(Group):
+        async def read(self, most: int, block_ms: int | None) -> list[Record]:
+            nonlocal looks
+            looks += 1
+            if looks > 1:
+                raise redis.ConnectionError
+            return await super().read(most, block_ms)
+
+    seat = Seat(pipe, 0, "one", HOUR_MS)
+    bench: Any = SimpleNamespace(deployment=consumer.plan, delays=Delays(0.01, 0.1), stop=asyncio.Event())
+    parcels: Any = SimpleNamespace(send=sent.extend)
+    group = Going(client, Scripts(client), seat)
+    await group.ensure()
+    with pytest.raises(redis.ConnectionError):
+        await Reader(bench, seat, group, consumer.lease, parcels)._batch()
+    assert [record.body for record in sent] == [b"0"]
+
+
+@one_server
+def test_a_verdict_is_written_by_one_command_and_nothing_else_writes(rig: Rig) -> None:
+    def function(records: list[Body]) -> Body:
+        first, *others = (record["messageId"] for record in records)
+        passed = [{"from": name, "to": "posts", "body": 1, "key": name} for name in others]
+        return {"records": passed, "rejections": [{"itemIdentifier": first, "reason": "no good"}]}
+
+    rig.aws.pipes, rig.aws.functions = deployment(BatchSize=3), {"ingest": function}
+    rig.streams.add("raw", *range(9))
+    with rig.streams.client.monitor() as monitor:
+        rig.start()
+        until(lambda: rig.streams.length("raw") == 0)
+        rig.streams.client.echo("the end")
+        told = list(takewhile(lambda command: "the end" not in command["command"], monitor.listen()))
+    whole = {"XADD", "XACK", "XDEL", "HINCRBY", "SADD"}
+    steps: list[set[str]] = []
+    for command in told:
+        name = command["command"].split()[0].upper()
+        if command["client_type"] == "lua":
+            steps[-1].add(name)
+        else:
+            assert name not in whole
+            steps.append(set())
+    assert [step & whole for step in steps if step & whole] == [whole] * 3
+
+
+@one_server
+def test_what_is_left_of_a_batch_that_lost_a_record_is_asked_again(rig: Rig, gate: Gate) -> None:
+    rig.aws.pipes, rig.aws.functions = deployment(BatchSize=3), {"ingest": gate}
+    _, lost, _ = rig.streams.add("raw", *({"n": n} for n in range(3)))
+    rig.start(lease_seconds=600)  # so that no renewal notices before the commit does
+    assert gate.entered.acquire(timeout=60)
+    rig.streams.client.xclaim(RAW, "ingest", "another", 0, [lost])
+    gate.open.set()
+    until(lambda: rig.streams.numbers() == [0, 2])
+    assert [[json.loads(record["body"])["n"] for record in call.records] for call in rig.aws.calls] == [
+        [0, 1, 2],
+        [0, 2],
+    ]
+    assert rig.streams.consumers("raw", "ingest")["another"] == 1
