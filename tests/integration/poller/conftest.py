@@ -12,7 +12,7 @@ from tests.integration.poller.rig import Rig, Streams, fake_aws
 
 @pytest.fixture(params=["server", "cluster"])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
-    """Every test runs on one server with one partition, and on a cluster of three nodes with three."""
+    """A test runs on one server with one partition and on a cluster of three nodes with three, or says `one_server`."""
     url = request.getfixturevalue(f"redis_{request.param}_url")
     with fake_aws() as aws, connected(url) as client:
         rig = Rig(aws, Streams(client, 1 if request.param == "server" else 3), url, tmp_path)

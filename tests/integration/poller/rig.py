@@ -27,7 +27,7 @@ from barometer.streams import stream_key
 Body = dict[str, Any]
 Function = Callable[[list[Body]], Any]
 T = TypeVar("T")
-# For a test that has a Redis of its own, or that no Redis matters to: it need not run on a cluster as well.
+# For a test that has a Redis of its own, or whose matter is the function or the batch: a cluster would add nothing.
 one_server = pytest.mark.parametrize("rig", ["server"], indirect=True)
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 60.0

@@ -246,6 +246,7 @@ def test_a_drain_hands_back_what_waits_for_its_next_try(rig: Rig) -> None:
     assert rig.aws.calls[1].records[0]["attributes"]["ApproximateReceiveCount"] == "2"
 
 
+@one_server
 def test_a_drain_hands_back_while_a_long_call_goes_on(rig: Rig, gate: Gate) -> None:
     def function(records: list[Body]) -> Body:
         if len(rig.aws.calls) == 1:
@@ -267,6 +268,7 @@ def test_a_drain_hands_back_while_a_long_call_goes_on(rig: Rig, gate: Gate) -> N
     assert rig.streams.numbers() == [1, 2]
 
 
+@one_server
 def test_a_drain_has_a_bound(rig: Rig, gate: Gate) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": gate}
     rig.streams.add("raw", {"n": 1})

@@ -80,6 +80,7 @@ def test_a_dead_letter_tells_everything(rig: Rig) -> None:
     assert rig.streams.counters() == {"ingest.in": 1, "ingest.dead": 1, "ingest.retried": 3, "dead": 1}
 
 
+@one_server
 def test_a_batch_that_may_not_be_halved_is_retried_as_it_is(rig: Rig) -> None:
     rig.aws.pipes = deployment(BatchSize=4, MaximumRetryAttempts=1, BisectBatchOnFunctionError=False)
     rig.aws.functions = {"ingest": _chokes_on(2)}
@@ -133,6 +134,7 @@ def test_without_a_destination_the_dead_are_dropped_and_counted(rig: Rig) -> Non
     assert rig.streams.counters() == {"ingest.in": 1, "ingest.dead": 1, "ingest.dropped": 1}
 
 
+@one_server
 @pytest.mark.parametrize(
     "trouble",
     [
@@ -181,6 +183,7 @@ class Crowd:
         return echo(records)
 
 
+@one_server
 @pytest.mark.parametrize(
     "trouble",
     [RefusedError(429, "TooManyRequestsException"), HandlerError("Sandbox.Timedout", "Task timed out after 3.00 s")],
@@ -235,6 +238,7 @@ def test_a_function_that_is_out_of_reach_is_asked_less_and_less_often(rig: Rig) 
     assert len(rig.aws.calls) < 15
 
 
+@one_server
 def test_an_endpoint_that_comes_back_gets_what_waited(rig: Rig) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(MaximumRetryAttempts=0), {"ingest": echo}
     rig.streams.add("raw", {"n": 1})
@@ -260,6 +264,7 @@ def test_a_record_too_old_is_dead_without_a_call(rig: Rig) -> None:
     assert letter["reason"].endswith("of 60 s")
 
 
+@one_server
 def test_age_counts_while_the_function_is_throttled(rig: Rig) -> None:
     def function(_: list[Body]) -> Body:
         raise RefusedError(429, "TooManyRequestsException")
@@ -274,6 +279,7 @@ def test_age_counts_while_the_function_is_throttled(rig: Rig) -> None:
     assert "of 5 s; the last try failed: ThrottledError: " in letter["reason"]
 
 
+@one_server
 def test_an_answer_beyond_6_mb_is_asked_for_in_halves_and_rejected_if_it_is_one_records(rig: Rig) -> None:
     def function(records: list[Body]) -> Body:
         if len(records) > 2 or any(_number(record) == 5 for record in records):
@@ -316,6 +322,7 @@ def test_full_dead_letters_pause_reading_and_lose_nothing(rig: Rig) -> None:
     assert rig.streams.books().missing == 0
 
 
+@one_server
 def test_nonsense_fails_the_batch_and_says_what_was_wrong(rig: Rig) -> None:
     def function(records: list[Body]) -> object:
         name = records[0]["messageId"]
@@ -345,6 +352,7 @@ def test_nonsense_fails_the_batch_and_says_what_was_wrong(rig: Rig) -> None:
         assert part in told[n]
 
 
+@one_server
 def test_records_that_no_function_can_be_given_are_rejected(rig: Rig) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": echo}
     rig.streams.add("raw", b'"\xff\xfe"', b'"' + b"x" * 6_300_000 + b'"', {"n": 1})
@@ -360,6 +368,7 @@ def test_records_that_no_function_can_be_given_are_rejected(rig: Rig) -> None:
     assert rig.streams.counters()["rejected"] == 3
 
 
+@one_server
 def test_many_waiting_poison_records_do_not_stop_the_others(rig: Rig) -> None:
     rig.aws.pipes = deployment(BatchSize=1, MaximumRetryAttempts=1_000)
     rig.aws.functions = {"ingest": _chokes_on(*range(50))}

@@ -23,6 +23,7 @@ def test_records_pass_and_leave_nothing_behind(rig: Rig) -> None:
     assert all(len(call.records) <= 10 for call in rig.aws.calls)
 
 
+@one_server
 def test_a_function_is_told_what_sqs_would_tell_it(rig: Rig) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": echo}
     (entry_id,) = rig.streams.add("raw", {"text": 'größer \\ "so"\n'})
@@ -39,6 +40,7 @@ def test_a_function_is_told_what_sqs_would_tell_it(rig: Rig) -> None:
     assert rig.streams.bodies("posts") == [{"text": 'größer \\ "so"\n'}]
 
 
+@one_server
 def test_a_lone_record_passes_at_once(rig: Rig) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": echo}
     rig.start()
@@ -52,6 +54,7 @@ def test_a_lone_record_passes_at_once(rig: Rig) -> None:
     assert statistics.median(took) < 0.1
 
 
+@one_server
 def test_a_window_gathers_a_batch(rig: Rig) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(MaximumBatchingWindowInMilliseconds=1_500), {"ingest": echo}
     rig.start()
@@ -62,6 +65,7 @@ def test_a_window_gathers_a_batch(rig: Rig) -> None:
     assert [len(call.records) for call in rig.aws.calls] == [3]
 
 
+@one_server
 def test_a_full_batch_does_not_wait_for_its_window(rig: Rig) -> None:
     rig.aws.pipes = deployment(MaximumBatchingWindowInMilliseconds=300_000, BatchSize=5)
     rig.aws.functions = {"ingest": echo}
@@ -70,6 +74,7 @@ def test_a_full_batch_does_not_wait_for_its_window(rig: Rig) -> None:
     until(lambda: rig.streams.length("posts") == 10)
 
 
+@one_server
 def test_a_batch_keeps_within_its_bytes(rig: Rig) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(MaximumBatchingBytes=10_000), {"ingest": echo}
     rig.streams.add("raw", *({"text": '"' * 1_500} for _ in range(20)), {"text": "x" * 20_000})
@@ -79,6 +84,7 @@ def test_a_batch_keeps_within_its_bytes(rig: Rig) -> None:
         assert len(json.dumps({"Records": call.records}, separators=(",", ":"))) <= 10_000 or len(call.records) == 1
 
 
+@one_server
 def test_as_many_batches_are_in_flight_as_the_factor_says(rig: Rig) -> None:
     together, most, lock = 0, 0, threading.Lock()
     gate = threading.Barrier(3)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from barometer.streams import counters_key, stream_key
-from tests.integration.poller.rig import Body, Rig, deployment, echo, until
+from tests.integration.poller.rig import Body, Rig, deployment, echo, one_server, until
 
 COMMAND = Path(sys.executable).with_name("barometer")
 
@@ -114,6 +114,7 @@ def test_a_redrive_killed_again_and_again_loses_and_doubles_nothing(rig: Rig, tm
     assert rig.streams.counters()["ingest.redriven"] == total
 
 
+@one_server
 def test_streams_and_dead_letters_that_are_all_full_are_emptied_by_a_redrive(rig: Rig, tmp_path: Path) -> None:
     cured = False
 
