@@ -54,6 +54,11 @@ class Deeds(threading.Thread):
         except StackError as error:
             self.error = error
 
+    def abandon(self) -> None:
+        """Do nothing more, and wake whoever sleeps; harmless after ``finish``."""
+        self._over.set()
+        self._sleepers.wake_all()
+
     def finish(self) -> None:
         """No more deeds; everything is woken, and ``up`` runs.
 
@@ -62,7 +67,7 @@ class Deeds(threading.Thread):
         """
         self._over.set()
         self.join()
-        self._sleepers.wake_all()
+        self.abandon()
         if self.error is not None:
             raise self.error
         if not self._stack.ready():

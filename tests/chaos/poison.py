@@ -3,7 +3,8 @@
 A mark is ``chaos-poison:STEP:SORT`` in a post's text. Only the function of that step minds it. Most sorts fail the
 whole batch before anything is done, as a real fault would; ``fail`` and ``refuse`` name the record and do the others'
 work; ``stumble`` and ``collapse`` do all the work and then fail, until the record has been tried alone once; ``slow``
-does all the work and then waits before it answers.
+does all the work and then waits before it answers. ``hang`` does so only at its first tries, with its neighbours, and at
+its last, since each costs a timeout.
 """
 
 import os
@@ -15,6 +16,9 @@ from typing import Any
 _MARK = re.compile(r"chaos-poison:(?P<step>\w+):(?P<sort>\w+)")
 # Longer than any function's timeout: whoever hangs is killed.
 _HANG_SECONDS = 120.0
+# What ``MaximumRetryAttempts`` is in a run: more than kills can spend of an innocent record that happens to be alone, few
+# enough that a poison dies in seconds.
+RETRY_ATTEMPTS = 10
 _SLOW_SECONDS = 1.0
 
 Event = dict[str, Any]
@@ -72,7 +76,10 @@ def _exit(_: Event) -> Any:
     os._exit(3)
 
 
-def _hang(_: Event) -> Any:
+def _hang(event: Event) -> Any:
+    tries = max(int(record["attributes"]["ApproximateReceiveCount"]) for record in event["Records"])
+    if 1 < tries < RETRY_ATTEMPTS:
+        raise PoisonError("poisoned: a post that hangs at its first tries and its last made the function raise")
     time.sleep(_HANG_SECONDS)
 
 

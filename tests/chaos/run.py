@@ -19,12 +19,13 @@ import redis
 
 from tests.chaos.checker import check
 from tests.chaos.deeds import Deeds
-from tests.chaos.deployment import RETRY_ATTEMPTS, write_template
+from tests.chaos.deployment import write_template
 from tests.chaos.finding import Finding
 from tests.chaos.journal import Journal, read
 from tests.chaos.listener import listening
 from tests.chaos.observed import DEAD, Observed, observe, streams_of
 from tests.chaos.plan import TOPICS, Plan, Planned
+from tests.chaos.poison import RETRY_ATTEMPTS
 from tests.chaos.schedule import schedule
 from tests.chaos.senders import Senders
 from tests.chaos.stack import Stack, StackError
@@ -143,6 +144,7 @@ def _drive(stack: Stack, options: Options, folder: Path, outcome: Outcome, say: 
         senders = Senders(stack, journal, folder / "replay", options.seed)
         closing.callback(senders.abandon)
         deeds = Deeds(stack, schedule(options.seed, seconds), journal, say)
+        closing.callback(deeds.abandon)
         started = time.monotonic()
         deeds.start()
         _send(plan, senders, started, started + seconds, lambda: say(_progress(started, deeds, senders)))
