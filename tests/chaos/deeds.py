@@ -42,6 +42,7 @@ class Deeds(threading.Thread):
         self._journal = journal
         self._say = say
         self._over = threading.Event()
+        self._abandoned = False
         self._sleepers = Sleepers()
 
     def run(self) -> None:
@@ -56,6 +57,7 @@ class Deeds(threading.Thread):
 
     def abandon(self) -> None:
         """Do nothing more, and wake whoever sleeps; harmless after ``finish``."""
+        self._abandoned = True
         self._over.set()
         self._sleepers.wake_all()
 
@@ -67,7 +69,7 @@ class Deeds(threading.Thread):
         """
         self._over.set()
         self.join()
-        self.abandon()
+        self._sleepers.wake_all()
         if self.error is not None:
             raise self.error
         if not self._stack.ready():
@@ -93,7 +95,7 @@ class Deeds(threading.Thread):
         if deed.victim == "up" and deed.act != "freeze":
             self._say(f"{deed.act} of barometer up; starting it again")
             psutil.wait_procs([victim], timeout=_END_SECONDS)
-            self._stack.up()
+            self._stack.up(lambda: not self._abandoned)
 
     def _find(self, name: str) -> psutil.Process | None:
         deadline = time.monotonic() + _PATIENCE_SECONDS

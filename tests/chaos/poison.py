@@ -3,8 +3,8 @@
 A mark is ``chaos-poison:STEP:SORT`` in a post's text. Only the function of that step minds it. Most sorts fail the
 whole batch before anything is done, as a real fault would; ``fail`` and ``refuse`` name the record and do the others'
 work; ``stumble`` and ``collapse`` do all the work and then fail, until the record has been tried alone once; ``slow``
-does all the work and then waits before it answers. ``hang`` does so only at its first tries, with its neighbours, and at
-its last, since each costs a timeout.
+does all the work and then waits before it answers. ``hang`` hangs only at its first tries, with its neighbours, and at
+its last ones: each costs a timeout.
 """
 
 import os
@@ -16,8 +16,8 @@ from typing import Any
 _MARK = re.compile(r"chaos-poison:(?P<step>\w+):(?P<sort>\w+)")
 # Longer than any function's timeout: whoever hangs is killed.
 _HANG_SECONDS = 120.0
-# What ``MaximumRetryAttempts`` is in a run: more than kills can spend of an innocent record that happens to be alone, few
-# enough that a poison dies in seconds.
+# ``MaximumRetryAttempts`` in a run: more than kills can spend of an innocent record that happens to be alone, so few
+# that a poison dies in seconds.
 RETRY_ATTEMPTS = 10
 _SLOW_SECONDS = 1.0
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,34 +67,20 @@ class Stack:
         """A command on this home."""
         return [str(_BAROMETER), *map(str, arguments), "--home", str(self.home)]
 
-    def up(self) -> None:
-        """Start it, or start it again; returns when it is ready.
+    def up(self, wanted: Callable[[], bool] = lambda: True) -> None:
+        """Start it, or start it again; returns when it is ready, or when a try has failed and it is wanted no more.
 
         Raises:
             StackError: it does not start.
         """
         said = ""
         for _ in range(_STARTS):
-            arguments = (
-                "up",
-                "--detach",
-                "--port",
-                "0",
-                "--feed",
-                "none",
-                "--pollers",
-                "2",
-                "--template",
-                self.template,
+            started = self._run(
+                "up", "--detach", "--port", "0", "--feed", "none", "--pollers", "2", "--template", self.template
             )
-            started = self._run(*arguments)
-            if started.returncode == 0:
+            if started.returncode == 0 or not wanted():
                 return
-            said = (
-                (started.stderr or started.stdout).strip().splitlines()[-1:][0]
-                if started.stderr or started.stdout
-                else ""
-            )
+            said = started.stderr.strip()
             time.sleep(_START_PAUSE_SECONDS)
         raise StackError(f"barometer up does not start: {said}")
 
