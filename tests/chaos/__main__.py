@@ -9,6 +9,10 @@ from tests.chaos.run import Options, lines, run
 from tests.chaos.stack import StackError
 
 
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Kill everything, lose nothing.")
     parser.add_argument("--minutes", type=float, default=5.0, help="wall time of sending and killing")
@@ -17,8 +21,9 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=30.0, help="posts a second")
     parser.add_argument("--keep", action="store_true", help="leave the folder, whatever is found")
     said = parser.parse_args()
-    # Asked to end, it still stops what it started.
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    # Asked to end, it still stops what it started; also in the background of a shell, where SIGINT is ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupt)
     options = Options(said.seed, said.minutes, said.partitions, said.rate, said.keep)
     began = time.monotonic()
 
