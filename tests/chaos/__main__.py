@@ -10,6 +10,9 @@ from tests.chaos.stack import StackError
 
 
 def _interrupt(*_: object) -> None:
+    """Once: whoever insists does not keep it from stopping what it started."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
