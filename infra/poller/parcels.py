@@ -108,7 +108,9 @@ class Parcels:
             return put_off(parcel, Failure(outcome, str(error), tried))
         except FunctionError as error:
             outcome = type(error).__name__
-            if isinstance(error, FunctionTimeoutError):
+            # A parcel that failed before tells of its own records, not of the function: one poison that hangs, tried
+            # again and again, would slow down all its neighbours.
+            if isinstance(error, FunctionTimeoutError) and not parcel.failures:
                 self._flights.shrink(epoch)
             tried = replace(tried, request_id=error.request_id)
             failure = Failure(error.error_type, str(error), tried, error.stack_trace)

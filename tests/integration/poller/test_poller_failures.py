@@ -163,8 +163,8 @@ def test_what_is_no_records_fault_spends_no_attempt(rig: Rig, trouble: Exception
 class Crowd:
     """A function that bears ``most`` calls at once and refuses more, or times out; it knows how many it was asked."""
 
-    def __init__(self, trouble: Exception) -> None:
-        self.most = 100
+    def __init__(self, trouble: Exception, most: int = 100) -> None:
+        self.most = most
         self.together = 0
         self.peak = 0
         self._trouble = trouble
@@ -218,6 +218,17 @@ def test_trouble_shrinks_what_is_in_flight_and_health_grows_it(rig: Rig, trouble
     assert sorted(body["n"] for body in rig.streams.bodies("posts")) == list(range(added))
     assert rig.streams.letters() == []
     assert ("ingest.retried" in rig.streams.counters()) == isinstance(trouble, HandlerError)
+
+
+@one_server
+def test_a_poison_record_that_hangs_again_and_again_shrinks_what_is_in_flight_once(rig: Rig) -> None:
+    rig.aws.pipes = deployment(BatchSize=1, ParallelizationFactor=8, MaximumRetryAttempts=5)
+    rig.aws.functions = {"ingest": Crowd(HandlerError("Sandbox.Timedout", "Task timed out after 3.00 s"), most=0)}
+    rig.streams.add("raw", {"n": 1}, partition=0)
+    poller = rig.start()
+    until(rig.streams.letters)
+    assert len(rig.aws.calls) == 6
+    assert 'barometer_poller_flights{partition="0",pipe="ingest"} 4.0' in poller.get("/metrics")[1]
 
 
 @one_server
