@@ -38,6 +38,7 @@ class Ledger:
         deeds: what was done to the processes.
         heard: notifications that a webhook brought, by their number.
         loose: posts of which more copies may have come in than ``sent`` says: a replay sends again by itself.
+        longest_replay: the most posts that one replay had.
     """
 
     posts: dict[str, Planned] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class Ledger:
     deeds: list[Done] = field(default_factory=list)
     heard: Counter[int] = field(default_factory=Counter)
     loose: set[str] = field(default_factory=set)
+    longest_replay: int = 0
 
 
 class Journal:
@@ -116,6 +118,7 @@ def read(path: Path) -> Ledger:
                 ledger.sent.update(line["ids"])
                 if line["by"] == "replay":
                     ledger.loose.update(line["ids"])
+                    ledger.longest_replay = max(ledger.longest_replay, len(line["ids"]))
             elif what == "answer":
                 ledger.acknowledged.update(line["accepted"])
                 for name, fault in line["refused"]:

@@ -94,6 +94,11 @@ class Stack:
                 process.kill()
         return outlived
 
+    def audit(self) -> str:
+        """What the house's own audit finds; empty if nothing."""
+        said = self._run("audit")
+        return "" if said.returncode == 0 else f"{said.stdout} {said.stderr}".strip()
+
     def _run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*arguments), env=self.environment(), capture_output=True, text=True,

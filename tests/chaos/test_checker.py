@@ -162,9 +162,20 @@ class Scene:
         return check(read(self.path), observe(self.postgres_url, self.redis_url), attempts=ATTEMPTS)
 
 
+@pytest.fixture(scope="module")
+def database(_postgres_server: str) -> Iterator[str]:
+    """One for all of these, emptied before each: a database takes longer to make than to judge."""
+    with psycopg.connect(_postgres_server, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE chaos TEMPLATE template")
+        yield _postgres_server.replace("/postgres?", "/chaos?")
+        connection.execute("DROP DATABASE chaos WITH (FORCE)")
+
+
 @pytest.fixture
-def scene(postgres_url: str, redis_url: str, tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(postgres_url, redis_url, tmp_path / "journal.jsonl")
+def scene(database: str, redis_url: str, tmp_path: Path) -> Iterator[Scene]:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("TRUNCATE posts, post_keys, rollups, rules, alerts, notifications, removed_posts")
+    scene = Scene(database, redis_url, tmp_path / "journal.jsonl")
     yield scene
     scene.close()
 
