@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import psutil
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from infra.local.home import Home
 
@@ -64,6 +64,12 @@ class Ports(BaseModel):
     cloud: int
     runner: int
     poller_metrics: tuple[int, ...]
+
+    @field_validator("poller_metrics", mode="before")
+    @classmethod
+    def _as_it_was_for_one(cls, ports: object) -> object:
+        """A Barometer that was started before it could have several pollers is ended by this one, too."""
+        return (ports,) if isinstance(ports, int) else ports
 
 
 class State(BaseModel):

@@ -9,7 +9,7 @@ MINUTES = 1.25
 
 
 @pytest.mark.e2e
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2_400)
 def test_nothing_is_lost_or_doubled_whatever_is_killed() -> None:
     outcome = run(Options(seed=SEED, minutes=MINUTES), print)
 

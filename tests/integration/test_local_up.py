@@ -2,6 +2,7 @@
 
 import errno
 import io
+import json
 import os
 import socket
 import subprocess
@@ -215,6 +216,13 @@ def test_down_ends_what_a_killed_up_left(home: Home) -> None:
 
     assert look(home).phase == "stopped"
     assert down(home) == f"nothing runs in {home.root}"
+
+
+def test_a_state_of_the_days_when_there_was_one_poller_is_still_read(home: Home) -> None:
+    home.prepare()
+    ports = {"front_door": 1, "cloud": 2, "runner": 3, "poller_metrics": 4}
+    home.state.write_text(json.dumps({"phase": "ready", "ports": ports}))
+    assert read_state(home).ports == Ports(front_door=1, cloud=2, runner=3, poller_metrics=(4,))
 
 
 def test_down_where_nothing_ever_ran_makes_nothing(home: Home) -> None:
