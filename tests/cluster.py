@@ -47,6 +47,7 @@ class RunningCluster:
 
     primaries: Sequence[Node]
     replicas: Sequence[Node]
+    spares: Sequence[Node]
 
     @property
     def url(self) -> str:
@@ -77,22 +78,25 @@ def keys(url: str, pattern: str) -> list[bytes]:
 
 
 @contextlib.contextmanager
-def running_cluster(folder: Path, *, replicas: int = 0, coverage: bool = True) -> Iterator[RunningCluster]:
+def running_cluster(
+    folder: Path, *, replicas: int = 0, spares: int = 0, coverage: bool = True
+) -> Iterator[RunningCluster]:
     """Three primaries, the last of which has ``replicas``.
 
     Args:
         folder: where each keeps its data; short-lived.
         replicas: of the last primary: it has slot 0, so clients that know no better turn to it first.
+        spares: nodes that have nothing yet.
         coverage: whether a slot that nobody serves stops the whole cluster, as is Redis' default.
     """
     settings = {
         "cluster-enabled": "yes", "cluster-require-full-coverage": "yes" if coverage else "no",
-        # On a busy machine a server may be silent for seconds; none shall be taken for dead.
-        "cluster-node-timeout": 30_000,
+        # On a busy machine a server may be silent for seconds; none shall be taken for dead, and a test says who leads.
+        "cluster-node-timeout": 30_000, "cluster-replica-no-failover": "yes",
     }  # fmt: skip
     with contextlib.ExitStack() as running:
-        nodes = [running.enter_context(_server(folder / f"node-{n}", settings)) for n in range(3 + replicas)]
-        cluster = RunningCluster(nodes[:3], nodes[3:])
+        nodes = [running.enter_context(_server(folder / f"node-{n}", settings)) for n in range(3 + replicas + spares)]
+        cluster = RunningCluster(nodes[:3], nodes[3 : 3 + replicas], nodes[3 + replicas :])
         _join(cluster)
         yield cluster
 
@@ -139,7 +143,7 @@ def _server(folder: Path, more: Mapping[str, object]) -> Iterator[Node]:
 
 
 def _join(cluster: RunningCluster) -> None:
-    everyone = [*cluster.primaries, *cluster.replicas]
+    everyone = [*cluster.primaries, *cluster.replicas, *cluster.spares]
     for number, node in enumerate(everyone):
         with node.client as client:
             client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)

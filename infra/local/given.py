@@ -4,7 +4,7 @@ import psycopg
 import redis
 
 from barometer.errors import BarometerError
-from barometer.stores.redis import client
+from barometer.stores.redis import client, is_cluster
 from infra.local.services import LEAST_REDIS
 
 _LEAST_POSTGRES = 15
@@ -32,13 +32,16 @@ def redis_version(url: str) -> str:
 
     Raises:
         SettingsError: it is no URL of one.
-        BarometerError: it does not answer, or is too old.
+        BarometerError: it does not answer, is too old, or is a cluster's and not named as one.
     """
     try:
         with client(url) as connected:
-            version = str(connected.info("server")["redis_version"])
+            about = connected.info("server")
     except redis.RedisError as error:
         raise BarometerError(f"BAROMETER_REDIS_URL does not answer: {_one_line(error)}") from None
+    version = str(about["redis_version"])
+    if about["redis_mode"] == "cluster" and not is_cluster(url):
+        raise BarometerError("BAROMETER_REDIS_URL is a node of a cluster: name that by redis+cluster://")
     if tuple(map(int, version.split(".")[:2])) < LEAST_REDIS:
         least = ".".join(map(str, LEAST_REDIS))
         raise BarometerError(f"BAROMETER_REDIS_URL is a Redis {version}; {least} or later is needed")

@@ -29,14 +29,14 @@ class Monitor:
         self._last: dict[int, Look] = {}
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled. One partition that can be looked at is enough for work to go on, and so for health."""
         while True:
-            try:
-                for partition in range(self._partitions):
+            for partition in range(self._partitions):
+                try:
                     await self._look(partition)
-                self._health.heard()
-            except redis.RedisError as error:
-                logger.info("the streams cannot be looked at", error=str(error))
+                    self._health.heard()
+                except redis.RedisError as error:
+                    logger.info("the streams cannot be looked at", error=str(error), partition=str(partition))
             await asyncio.sleep(SECONDS)
 
     async def _look(self, partition: int) -> None:

@@ -118,6 +118,14 @@ def test_a_redis_that_is_too_old_is_named(monkeypatch: pytest.MonkeyPatch, redis
         redis_version(redis_url)
 
 
+def test_a_cluster_is_known_by_its_name_alone(redis_cluster_url: str) -> None:
+    assert redis_version(redis_cluster_url)[0].isdigit()
+
+    one = redis_cluster_url.replace("+cluster", "").split(",")[0]
+    with pytest.raises(BarometerError, match=r"BAROMETER_REDIS_URL is a node of a cluster: name that by"):
+        redis_version(one)
+
+
 def test_a_template_that_cannot_be_read_stops_before_anything_starts(home: Home, tmp_path: Path) -> None:
     broken = tmp_path / "template.yaml"
     broken.write_text("Resources:\n  A: [1\n  B: 2\n")

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -87,8 +87,8 @@ def _others(client: Redis) -> list[dict[str, str]]:
 
 @pytest.fixture
 def cluster(short_tmp: Path, tmp_path: Path) -> Iterator[RunningCluster]:
-    """A cluster of its own, whose last primary has a replica; the others go on without it."""
-    with running_cluster(short_tmp / tmp_path.name, replicas=1, coverage=False) as cluster:
+    """A cluster of its own, whose last primary has a replica; the others go on without it. One node is empty."""
+    with running_cluster(short_tmp / tmp_path.name, replicas=1, spares=1, coverage=False) as cluster:
         yield cluster
 
 
@@ -120,6 +120,9 @@ def test_a_node_that_dies_stops_its_own_partition_only_until_its_replica_leads(
         rig.start()  # finds the cluster as it is now
     with replica.client as client:
         client.execute_command("CLUSTER FAILOVER TAKEOVER")
+    for node in cluster.primaries[:2]:
+        with node.client as client:
+            until(lambda client=client: replica.port in _leaders(client))
     rig.streams.add("raw", *({"n": n} for n in range(90, 120)))
     until(lambda: rig.streams.length("raw") == 0)
     assert rig.streams.numbers() == list(range(120))
@@ -127,29 +130,40 @@ def test_a_node_that_dies_stops_its_own_partition_only_until_its_replica_leads(
     assert rig.pollers[-1].stop() == 0
 
 
+def _leaders(client: Redis) -> set[int]:
+    """The ports of the nodes that have slots, as far as this one has heard."""
+    return {int(rows[2][1]) for rows in client.execute_command("CLUSTER SLOTS")}
+
+
 def _partitions_that_cannot_be_read(rig: Rig) -> set[str]:
     return {str(line["partition"]) for line in rig.pollers[-1].told("cannot read")[-3:]}
 
 
+@pytest.mark.parametrize("whither", ["known", "new"])
 def test_a_partition_that_moves_to_another_node_takes_its_records_along(
-    cluster_rig: Rig, cluster: RunningCluster
+    cluster_rig: Rig, cluster: RunningCluster, whither: str
 ) -> None:
-    rig = cluster_rig
+    rig, target = cluster_rig, cluster.primaries[1] if whither == "known" else cluster.spares[0]
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=5), {"ingest": echo}
     poller = rig.start(lease_seconds=5)
+
+    def meanwhile() -> None:
+        if whither == "new":  # a client hears of a node only when that has a slot
+            until(lambda: any("that is new" in line.get("error", "") for line in poller.lines()))
+
     for n in range(0, 300, 30):
         rig.streams.add("raw", *({"n": n + k} for k in range(30)), partition=0)
         if n == 90:
-            _move(cluster.primaries[0], cluster.primaries[1], rig.streams.client.keyslot(stream_key("raw", 0)))
+            _move(cluster.primaries[0], target, rig.streams.client.keyslot(stream_key("raw", 0)), meanwhile)
     until(lambda: rig.streams.length("raw") == 0)
     assert rig.streams.numbers() == list(range(300))
     assert rig.streams.counters() == {"ingest.in": 300, "ingest.out": 300}
-    with cluster.primaries[1].client as client:
+    with target.client as client:
         assert client.xlen(stream_key("posts", 0)) == 300
     assert poller.stop() == 0
 
 
-def _move(source: Node, target: Node, slot: int) -> None:
+def _move(source: Node, target: Node, slot: int, meanwhile: Callable[[], None]) -> None:
     """Move a slot and its keys while clients work on them, as ``redis-cli --cluster reshard`` does."""
     with source.client as here, target.client as there:
         names = [client.execute_command("CLUSTER MYID").decode() for client in (here, there)]
@@ -158,5 +172,6 @@ def _move(source: Node, target: Node, slot: int) -> None:
         while keys := here.execute_command("CLUSTER GETKEYSINSLOT", slot, 100):
             for key in keys:
                 here.migrate("127.0.0.1", target.port, key, 0, 10_000)
+        meanwhile()
         for client in (there, here):
             client.execute_command("CLUSTER SETSLOT", slot, "NODE", names[1])

@@ -74,7 +74,11 @@ def _redis_errors() -> Iterator[None]:
     try:
         yield
     except RedisClusterException as error:
-        raise redis.ConnectionError(str(error)) from error
+        refused = isinstance(error.__cause__, redis.AuthenticationError)
+        raise (redis.AuthenticationError if refused else redis.ConnectionError)(str(error)) from error
+    except AttributeError as error:
+        # It knows no node of this name yet: a partition is on its way to one that was empty when it last asked.
+        raise redis.ConnectionError("sent to a node of the cluster that is new") from error
 
 
 class _Commands(CoreCommands):

@@ -49,7 +49,7 @@ def client(url: str) -> Client:
         SettingsError: ``url`` is none of a Redis.
     """
     with _named():
-        if _is_cluster(url):
+        if is_cluster(url):
             timeouts = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
             return cast("Client", Cluster(Address.of(url), **timeouts))
         return redis.Redis.from_url(
@@ -79,7 +79,7 @@ def connect_async(url: str, *, max_connections: int = 64) -> AsyncClient:
         "max_connections": max_connections,
     }
     with _named():
-        if _is_cluster(url):
+        if is_cluster(url):
             return cast("AsyncClient", AsyncCluster(Address.of(url), **options))
         return redis.asyncio.Redis.from_url(url, retry_on_error=[redis.exceptions.ReadOnlyError], **options)
 
@@ -93,7 +93,8 @@ def needed() -> Iterator[None]:
         raise UnavailableError("Redis does not answer", str(error)) from error
 
 
-def _is_cluster(url: str) -> bool:
+def is_cluster(url: str) -> bool:
+    """Whether ``url`` names a cluster."""
     return url.startswith((f"redis{SUFFIX}://", f"rediss{SUFFIX}://"))
 
 
