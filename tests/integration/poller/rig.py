@@ -130,8 +130,8 @@ class Streams:
     partitions: int = 1
 
     def add(self, stream: str, *bodies: object, partition: int | None = None) -> list[str]:
-        """Add records to one partition; without it, in turn to each."""
-        with self.client.pipeline(transaction=False) as pipeline:
+        """Add records to one partition; without it, in turn to each. Where there is but one, all at once."""
+        with self.client.pipeline(transaction=self.partitions == 1) as pipeline:
             for number, body in enumerate(bodies):
                 pipeline.xadd(
                     stream_key(stream, number % self.partitions if partition is None else partition),

@@ -137,9 +137,9 @@ def _lost(poller: Poller) -> tuple[int, int]:
 
 def test_what_an_emptied_redis_has_lost_is_said(rig: Rig, gate: Gate) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=5), {"ingest": gate}
-    poller = rig.start()
     rig.streams.client.hset(counters_key(0), "accepted", 30)
     rig.streams.add("raw", *({"n": n} for n in range(30)), partition=0)
+    poller = rig.start()
     until(lambda: f"{LAG}25.0" in poller.get("/metrics")[1])
     rig.streams.client.flushall()
     assert _lost(poller) == (30, 30)
@@ -150,9 +150,9 @@ def test_what_an_emptied_redis_has_lost_is_said(rig: Rig, gate: Gate) -> None:
 
 def test_posts_that_are_deleted_with_their_stream_are_said_to_be_lost(rig: Rig, gate: Gate) -> None:
     rig.aws.pipes, rig.aws.functions = deployment(BatchSize=5), {"ingest": gate}
-    poller = rig.start()
     rig.streams.client.hset(counters_key(0), "accepted", 30)
     rig.streams.add("raw", *({"n": n} for n in range(30)), partition=0)
+    poller = rig.start()
     until(lambda: f"{LAG}25.0" in poller.get("/metrics")[1])
     rig.streams.client.delete(stream_key("raw", 0))
     assert _lost(poller) == (0, 30)
