@@ -64,6 +64,14 @@ class Deployer:
         self._formation: CloudFormationClient = session.client("cloudformation", endpoint_url=endpoint, config=_CONFIG)
         self._lambda: LambdaClient = session.client("lambda", endpoint_url=endpoint, config=_CONFIG)
 
+    def answers(self) -> bool:
+        """Whether there is a CloudFormation to deploy to, yet."""
+        try:
+            self._stack()
+        except (BotoCoreError, ClientError):
+            return False
+        return True
+
     def deploy(self, template: Template, parameters: Mapping[str, str]) -> Deployed:
         """Bring the stack to ``template`` with ``parameters``.
 

@@ -18,6 +18,7 @@ import psycopg
 import redis
 
 from barometer.errors import BarometerError
+from infra.local.emulator import cloud_environment
 from infra.local.home import Home
 from infra.local.leftovers import MARK
 from infra.local.names import CREDENTIALS, REGION, STACK
@@ -29,10 +30,6 @@ from infra.local.state import Ports
 FEEDS = ("simulate", "none")
 HOST = "127.0.0.1"
 DASHBOARD = REPOSITORY / "frontend" / "dist" / "index.html"
-PIPELINE = ("ingest", "infer", "aggregate", "alert", "push")
-STEPS = (*PIPELINE, "api", "socket")
-# Those of ministack's services that the template uses; the others would only be more to start and to reach.
-_CLOUD_SERVICES = "apigateway,cloudformation,cloudwatch,ecr,events,iam,lambda,logs,ssm,sts"
 _PROBE_SECONDS = 2.0
 
 
@@ -103,21 +100,15 @@ def store(service: Service, home: Home) -> Program:
 
 def cloud(place: Place) -> Program:
     """The emulated AWS: CloudFormation, API Gateway, SSM, EventBridge."""
-    functions = {f"MINISTACK_LAMBDA_PROXY_{STACK}-{step}": f"{place.runner_url}/proxy/{STACK}-{step}" for step in STEPS}
     settings = {
+        **cloud_environment(place.runner_url),
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(place.ports.cloud),
         "PERSIST_STATE": "1",
         "STATE_DIR": str(place.home.cloud),
         "TMPDIR": str(place.home.run),
-        "MINISTACK_REGION": REGION,
-        "SERVICES": _CLOUD_SERVICES,
-        # Both would listen on every interface.
-        "SFTP_ENABLED": "0",
-        "IOT_MTLS_ENABLED": "0",
-        "LOG_LEVEL": "WARNING",
     }
-    return _python("cloud", "infra.local.cloud", place, _listens(place.ports.cloud), settings | functions)
+    return _python("cloud", "infra.local.cloud", place, _listens(place.ports.cloud), settings)
 
 
 def runner(place: Place) -> Program:

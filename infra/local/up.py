@@ -6,7 +6,6 @@ left running; whatever an earlier ``up`` left behind is ended first; what ends u
 
 import asyncio
 import signal
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -22,7 +21,8 @@ from infra.local.given import postgres_version, redis_version
 from infra.local.home import Home, HomeInUseError
 from infra.local.leftovers import end_leftovers
 from infra.local.migrate import migrate
-from infra.local.names import STACK
+from infra.local.names import PIPELINE, STACK
+from infra.local.parameters import parameters
 from infra.local.program import Program
 from infra.local.programs import Place
 from infra.local.report import Report
@@ -187,12 +187,18 @@ class _Up:
         return await asyncio.to_thread(admin_key, self._home, place.database_url)
 
     async def _cloud(self, place: Place, settings: Settings, template: Template) -> "Deployed":
-        parameters = _parameters(place, settings)
+        given = parameters(
+            settings,
+            database_url=place.database_url,
+            redis_url=place.redis_url,
+            public_origin=_public_origin(place, settings),
+            endpoint=place.cloud_url,
+        )
 
         def deploy() -> "Deployed":
             from infra.local.deploy import Deployer  # noqa: PLC0415 (see _load_libraries)
 
-            return Deployer(place.cloud_url).deploy(template, parameters)
+            return Deployer(place.cloud_url).deploy(template, given)
 
         async def deploy_again() -> None:
             # It saves what it knows only when it is stopped; when it was killed, that is old or nothing.
@@ -222,8 +228,8 @@ class _Up:
         from infra.local.wake import wake  # noqa: PLC0415 (see _load_libraries)
 
         with self._report.step("functions") as notes:
-            await wake(place.runner_url, [f"{STACK}-{step}" for step in programs.PIPELINE])
-            notes.append(f"{len(programs.PIPELINE)} answered")
+            await wake(place.runner_url, [f"{STACK}-{step}" for step in PIPELINE])
+            notes.append(f"{len(PIPELINE)} answered")
         # Only now, so that it finds them started.
         async with asyncio.TaskGroup() as group:
             for poller in programs.pollers(place):
@@ -255,41 +261,6 @@ def _load_libraries() -> None:
     import_module("infra.local.deploy")
     import_module("infra.local.rounds")
     import_module("infra.local.wake")
-
-
-def _parameters(place: Place, settings: Settings) -> Mapping[str, str]:
-    """The template's parameters."""
-    return {
-        "DatabaseUrl": place.database_url,
-        "RedisUrl": place.redis_url,
-        "Partitions": str(settings.partitions),
-        "PublicOrigin": _public_origin(place, settings),
-        "Model": settings.model,
-        "OverloadAfterSeconds": str(settings.overload_after_seconds),
-        "ScoreCacheSeconds": str(settings.score_cache_seconds),
-        "SentimentCheckpoint": settings.sentiment_checkpoint,
-        "SentimentRevision": settings.sentiment_revision,
-        "EmotionCheckpoint": settings.emotion_checkpoint,
-        "EmotionRevision": settings.emotion_revision,
-        "CheckpointLanguages": settings.checkpoint_languages,
-        "NeutralBelow": str(settings.neutral_below),
-        "RetentionDays": str(settings.retention_days),
-        "DefaultLanguage": settings.default_language,
-        "CacheSeconds": str(settings.cache_seconds),
-        "LlmProvider": settings.llm_provider,
-        "LlmApiKey": settings.llm_api_key.get_secret_value(),
-        "LlmModel": settings.llm_model,
-        "LlmBaseUrl": settings.llm_base_url,
-        "LlmPosts": str(settings.llm_posts),
-        "LlmRequests": str(settings.llm_requests),
-        "LlmTimeoutSeconds": str(settings.llm_timeout_seconds),
-        "LlmTotalSeconds": str(settings.llm_total_seconds),
-        "LlmDailyUsd": str(settings.llm_daily_usd),
-        "LlmDailyTokens": str(settings.llm_daily_tokens),
-        "LlmUsdPerMillionIn": str(settings.llm_usd_per_million_in),
-        "LlmUsdPerMillionOut": str(settings.llm_usd_per_million_out),
-        "EndpointUrl": place.cloud_url,
-    }
 
 
 def _public_origin(place: Place, settings: Settings) -> str:

@@ -16,7 +16,7 @@ from barometer.stores.deployment import Deployment
 from infra.local import programs
 from infra.local.deploy import Deployed, Deployer
 from infra.local.home import Home
-from infra.local.names import REGION
+from infra.local.names import REGION, STEPS
 from infra.local.program import Running
 from infra.local.programs import Place
 from infra.local.template import Template, read_template
@@ -84,7 +84,7 @@ async def test_the_template_deploys_with_what_the_emulator_leaves_out(place: Pla
     deploy(place)
 
     lambdas = client(place, "lambda")
-    for step in programs.STEPS:
+    for step in STEPS:
         function = lambdas.get_function(FunctionName=f"barometer-{step}")
         configuration = function["Configuration"]
         assert configuration["PackageType"] == "Image"

@@ -11,7 +11,7 @@ from barometer.errors import BarometerError, SettingsError
 from barometer.settings import Settings, variable_of
 from barometer.stores.deployment import parse
 from barometer.streams import BOOK_STREAMS, Deployment
-from infra.local.programs import STEPS
+from infra.local.names import STEPS
 from infra.local.template import TEMPLATE, read_template
 
 PARAMETERS: dict[str, Any] = json.loads(read_template().body)["Parameters"]

@@ -6,9 +6,14 @@ that each process still has exactly one model. ``load`` turns a wrong variable i
 
 Four variables have no prefix, since that is what they have always been called: ``LLM_PROVIDER``, ``LLM_API_KEY``,
 ``LLM_MODEL`` and ``LLM_BASE_URL``.
+
+Where ``BAROMETER_SECRETS_DIR`` names a folder, a setting that no variable gives is read from the file there that is
+called as the variable in lower case (``barometer_database_url``): what a container is given as a secret.
 """
 
+import os
 from functools import cache
+from pathlib import Path
 from typing import Final, Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
@@ -102,13 +107,16 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def load(model: type[SettingsT]) -> SettingsT:
-    """Read ``model`` from the environment.
+    """Read ``model`` from the environment, and what is not there from the folder of secrets.
 
     Raises:
         SettingsError: naming each variable at fault and why.
     """
+    folder = os.environ.get("BAROMETER_SECRETS_DIR")
+    if folder and not Path(folder).is_dir():
+        raise SettingsError(f"wrong settings: BAROMETER_SECRETS_DIR: there is no folder {folder}")
     try:
-        return model()
+        return model(_secrets_dir=folder or None)
     except ValidationError as error:
         faults = "; ".join(
             f"{_variable(model, '_'.join(str(part) for part in fault['loc']))}: {fault['msg']}"

@@ -1,0 +1,5 @@
+"""What runs in containers and has no process of its own in the embedded Barometer.
+
+``secrets`` and ``migrations`` each run once before the rest starts, ``cloud`` is the emulated AWS that deploys itself,
+``healthy`` is every container's healthcheck, and ``front_door/`` is nginx. ``docker-compose.yml`` puts them together.
+"""
