@@ -58,6 +58,17 @@ def test_nobody_pays_for_tracing_who_does_not_trace(function: str):
     assert still.stdout.split() == ["False"], still.stderr
 
 
+def test_scoring_reports_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A library that would report keeps an identifier and what it could not send yet, in the home folder."""
+    for name in ("CI", "ORT_DISABLE_TELEMETRY"):
+        monkeypatch.delenv(name, raising=False)
+    home = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    start = cold_start("infer", **home)
+
+    assert start.returncode == 0, start.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def counted(output: str) -> dict[str, float]:
     """The metrics that a handler wrote for CloudWatch, without those of its cold start."""
     lines = [json.loads(line) for line in output.splitlines() if '"_aws"' in line]

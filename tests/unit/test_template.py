@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ PARAMETERS: dict[str, Any] = json.loads(read_template().body)["Parameters"]
 RESOURCES: dict[str, Any] = json.loads(read_template().body)["Resources"]
 FUNCTIONS = {name: body for name, body in RESOURCES.items() if body["Type"] == "AWS::Serverless::Function"}
 ROOT = TEMPLATE.parent
+LOCK = ROOT / "uv.lock"
 STANDARD_PARAMETER_BYTES = 4096
 
 
@@ -118,7 +120,26 @@ def test_an_image_starts_the_handler_that_the_template_names() -> None:
     for step in STEPS:
         stage = dockerfile.split(f" AS {step}\n")[1].split("\nFROM ")[0]
         assert f'CMD ["functions.{step}.app.handler"]' in stage
-        assert f"COPY functions/{step} functions/{step}" in stage
+        copied = re.findall(r"^COPY .* functions/(\S+)$", stage, re.MULTILINE)
+        assert copied == [step]
+
+
+def test_images_are_made_with_the_versions_that_the_project_has() -> None:
+    dockerfile = (ROOT / "functions" / "Dockerfile").read_text()
+    locked = {package["name"]: package["version"] for package in tomllib.loads(LOCK.read_text())["package"]}
+
+    assert re.findall(r"^ARG UV=(\S+)$", dockerfile, re.MULTILINE) == [locked["uv"]]
+    assert re.findall(r"^ARG VERSION=(\S+)$", dockerfile, re.MULTILINE) == [locked["barometer"]]
+
+
+def test_a_dockerfile_is_read_by_the_classic_builder_and_a_dear_image_is_made_last() -> None:
+    """`sam build` knows no BuildKit, and makes every stage that stands before the one asked for."""
+    dockerfile = (ROOT / "functions" / "Dockerfile").read_text()
+
+    assert not re.search(r"^RUN --|^COPY .*--(chmod|link|parents|exclude)|<<", dockerfile, re.MULTILINE)
+    stages = re.findall(r"^FROM \S+ AS (\S+)$", dockerfile, re.MULTILINE)
+    assert stages.index("infer") > max(stages.index(step) for step in STEPS if step != "infer")
+    assert stages[-1] == "infer-transformers"
 
 
 def test_every_barometer_variable_of_the_functions_is_a_setting() -> None:

@@ -156,6 +156,8 @@ def _tokenizer(content: bytes, max_tokens: int, threads: int) -> Any:  # noqa: A
 
 
 def _session(content: bytes) -> Any:  # noqa: ANN401 (its package has no types)
+    # Its releases tell Microsoft of every session unless this says no before it is imported (its Privacy.md).
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime  # noqa: PLC0415 (as above)
 
     options = onnxruntime.SessionOptions()
