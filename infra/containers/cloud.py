@@ -96,7 +96,7 @@ def deploy(settings: CloudSettings) -> None:
         if time.monotonic() > deadline:
             raise BarometerError(f"nothing answers at {endpoint} after {_LISTENS_SECONDS:.0f} s")
         time.sleep(_TRY_AGAIN_SECONDS)
-    deployer.deploy(template, given)
+    deployer.deploy(template, {**given, "LogLevel": os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO")})
 
 
 def _deploy_and_open(settings: CloudSettings, gate: Gate) -> None:
