@@ -14,10 +14,10 @@ MUTANTS ?=
 NODE := ../scripts/with-node
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check e2e bench bench-model soak chaos mutants train setup format openapi clean
+.PHONY: help up down test check e2e containers compose-smoke bench bench-model soak chaos mutants train setup format openapi clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## start Barometer on this machine and print its address (UP="--port 9000 --detach" for options)
 	@$(BIN)/barometer up $(UP)
@@ -28,11 +28,18 @@ down: setup ## stop a detached Barometer
 test: setup .venv/.torch ## every test: front end, units, integration, end to end
 	@scripts/browser
 	@cd frontend && $(NODE) npm test --silent
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not containers" $(TESTS)
 
 e2e: setup ## only the end-to-end tests
 	@scripts/browser
 	@$(BIN)/python -m pytest -m e2e tests/e2e
+
+containers: ## the same Barometer in containers, on http://127.0.0.1:3000 (needs Docker with compose)
+	docker compose up --build
+
+compose-smoke: setup ## docker compose up, a first post in a browser, every service killed (skipped without a Docker engine)
+	@scripts/browser
+	@$(BIN)/python -m pytest -m containers tests/containers/test_compose.py
 
 check: setup ## every gate that needs no running: lint, format, types, imports, lock, template, contracts
 	$(BIN)/uv lock --check --quiet
