@@ -102,6 +102,16 @@ def running_cluster(
 
 
 @contextlib.contextmanager
+def lone_node(folder: Path) -> Iterator[Node]:
+    """A cluster of one node, which has every slot."""
+    with _server(folder, {"cluster-enabled": "yes"}) as node:
+        with node.client as client:
+            client.execute_command("CLUSTER ADDSLOTSRANGE", 0, 16_383)
+            _until(lambda: client.cluster("INFO")["cluster_state"] == "ok")
+        yield node
+
+
+@contextlib.contextmanager
 def running_pair(folder: Path) -> Iterator[tuple[Node, Node]]:
     """A primary and its replica, which has all that the primary has."""
     with _server(folder / "primary", {}) as primary, _server(folder / "replica", {}) as replica:

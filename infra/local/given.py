@@ -4,11 +4,11 @@ import psycopg
 import redis
 
 from barometer.errors import BarometerError
+from barometer.stores.postgres import connect
 from barometer.stores.redis import client, is_cluster
 from infra.local.services import LEAST_REDIS
 
 _LEAST_POSTGRES = 15
-_CONNECT_SECONDS = 5
 
 
 def postgres_version(url: str) -> int:
@@ -18,7 +18,7 @@ def postgres_version(url: str) -> int:
         BarometerError: it does not answer, or is too old.
     """
     try:
-        with psycopg.connect(url, connect_timeout=_CONNECT_SECONDS) as connection:
+        with connect(url, "barometer-up") as connection:
             version = connection.info.server_version // 10_000
     except psycopg.Error as error:
         raise BarometerError(f"BAROMETER_DATABASE_URL does not answer: {_one_line(error)}") from None

@@ -217,8 +217,15 @@ def _python(
 
 
 def _environment(home: Home) -> dict[str, str]:
-    """Ours, without credentials, profiles and endpoints of AWS, and with this machine never behind a proxy."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    """Ours, without credentials, profiles and endpoints of AWS, and with this machine never behind a proxy.
+
+    The names of secrets stay behind too: what they name was read by ``up``, and nobody else could read it.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("AWS_") and name not in ("BAROMETER_REDIS_SECRET", "LLM_API_KEY_SECRET")
+    }
     no_proxy = ",".join(filter(None, (environment.get("NO_PROXY") or environment.get("no_proxy"), f"{HOST},localhost")))
     return environment | {"NO_PROXY": no_proxy, "no_proxy": no_proxy, MARK: str(home.root)}
 

@@ -4,17 +4,20 @@ A process that needs more than this (poller, feeds, the embedded cloud) extends 
 that each process still has exactly one model. ``load`` turns a wrong variable into one sentence that names it, and
 ``settings`` is how a function reads its own.
 
-Four variables have no prefix, since that is what they have always been called: ``LLM_PROVIDER``, ``LLM_API_KEY``,
-``LLM_MODEL`` and ``LLM_BASE_URL``.
+Five variables have no prefix, since that is what they have always been called: ``LLM_PROVIDER``, ``LLM_API_KEY`` (or
+``LLM_API_KEY_SECRET``), ``LLM_MODEL`` and ``LLM_BASE_URL``.
 
 Where ``BAROMETER_SECRETS_DIR`` names a folder, a setting that no variable gives is read from the file there that is
 called as the variable in lower case (``barometer_database_url``): what a container is given as a secret.
+
+What ``BAROMETER_REDIS_SECRET`` and ``LLM_API_KEY_SECRET`` name in Secrets Manager is read with the settings, and stands
+in them where it would have stood without.
 """
 
 import os
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar, cast
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -31,10 +34,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="BAROMETER_", extra="ignore", frozen=True, validate_by_name=True)
 
     database_url: SecretStr = Field(
-        default=SecretStr(""), description="libpq connection string or URI of the Postgres database"
+        default=SecretStr(""),
+        description="libpq connection string or URI of the Postgres database; postgresql+iam:// logs in by IAM",
     )
     redis_url: SecretStr = Field(
         default=SecretStr(""), description="redis://, rediss://, unix:// or redis+cluster:// URL"
+    )
+    redis_secret: str = Field(
+        default="", description="name or ARN of the secret with the Redis' password (JSON: `password`); empty for none"
     )
     partitions: int = Field(
         default=1, ge=1, le=MOST_PARTITIONS, description="how many partitions the streams are spread over; never fewer"
@@ -84,6 +91,11 @@ class Settings(BaseSettings):
     llm_api_key: SecretStr = Field(
         default=SecretStr(""), validation_alias="LLM_API_KEY", description="its key; empty for no language model"
     )
+    llm_api_key_secret: str = Field(
+        default="",
+        validation_alias="LLM_API_KEY_SECRET",
+        description="name or ARN of the secret with that key (JSON: `api_key`); empty for none",
+    )
     llm_model: str = Field(
         default="", max_length=200, validation_alias="LLM_MODEL", description="which of its models; empty: our choice"
     )
@@ -107,22 +119,29 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def load(model: type[SettingsT]) -> SettingsT:
-    """Read ``model`` from the environment, and what is not there from the folder of secrets.
+    """Read ``model`` from the environment, what is not there from the folder of secrets, and what Secrets Manager has.
 
     Raises:
         SettingsError: naming each variable at fault and why.
+        UnavailableError: Secrets Manager does not answer.
     """
     folder = os.environ.get("BAROMETER_SECRETS_DIR")
     if folder and not Path(folder).is_dir():
         raise SettingsError(f"wrong settings: BAROMETER_SECRETS_DIR: there is no folder {folder}")
     try:
-        return model(_secrets_dir=folder or None)
+        read = model(_secrets_dir=folder or None)
     except ValidationError as error:
         faults = "; ".join(
             f"{_variable(model, '_'.join(str(part) for part in fault['loc']))}: {fault['msg']}"
             for fault in error.errors()
         )
         raise SettingsError(f"wrong settings: {faults}") from None
+    if not isinstance(read, Settings) or not (read.redis_secret or read.llm_api_key_secret):
+        return read
+    # boto3 takes a tenth of a second to import, for those alone who name a secret.
+    from barometer.stores.secrets import with_secrets  # noqa: PLC0415
+
+    return cast("SettingsT", with_secrets(read))
 
 
 def variable_of(model: type[BaseSettings], field: str) -> str:
@@ -145,5 +164,6 @@ def settings() -> Settings:
 
     Raises:
         SettingsError: naming each variable at fault and why.
+        UnavailableError: Secrets Manager does not answer.
     """
     return load(Settings)

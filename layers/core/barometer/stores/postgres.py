@@ -1,12 +1,14 @@
 """The one door to Postgres (15 or later): a small pool a process, or a connection a command.
 
-Timeouts on everything, UTC everywhere. A database that cannot be had is ``UnavailableError`` to whoever uses the pool.
-What it says of what it was asked stays psycopg's own error, a lost deadlock and a statement that took too long too.
+Timeouts on everything, UTC everywhere; after a login by IAM (``barometer.stores.logins``) the pool's are the role's.
+A database that cannot be had is ``UnavailableError`` to whoever uses the pool. What it says of what it was asked stays
+psycopg's own error, a lost deadlock and a statement that took too long too.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
+from typing import Any
 
 import psycopg
 from psycopg import Connection, OperationalError
@@ -14,6 +16,7 @@ from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
 from barometer.errors import UnavailableError
+from barometer.stores.logins import conninfo, is_iam
 
 STATEMENT_TIMEOUT_MS = 20_000
 LOCK_TIMEOUT_MS = 5_000
@@ -32,18 +35,14 @@ def pool(url: str) -> ConnectionPool[Connection[TupleRow]]:
     minutes late that Postgres is back.
     """
     return ConnectionPool(
-        url,
+        partial(conninfo, url),
         min_size=0,
         max_size=4,
         timeout=CONNECT_TIMEOUT_SECONDS,
         reconnect_timeout=CONNECT_TIMEOUT_SECONDS,
         max_idle=300,
         check=ConnectionPool.check_connection,
-        kwargs={
-            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-            "application_name": "barometer",
-            "options": _options(STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS),
-        },
+        kwargs=_startup(url, "barometer", STATEMENT_TIMEOUT_MS, LOCK_TIMEOUT_MS),
         open=True,
     )
 
@@ -68,17 +67,31 @@ def connect(
     Raises:
         psycopg.OperationalError: the database cannot be had.
     """
-    return psycopg.connect(
-        url,
-        autocommit=autocommit,
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        application_name=application,
-        options=_options(statement_timeout_ms, lock_timeout_ms),
+    connection = psycopg.connect(
+        conninfo(url), autocommit=True, **_startup(url, application, statement_timeout_ms, lock_timeout_ms)
     )
+    try:
+        if is_iam(url):
+            for name, value in _timeouts(statement_timeout_ms, lock_timeout_ms).items():
+                connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        connection.autocommit = autocommit
+    except psycopg.Error:
+        connection.close()
+        raise
+    return connection
 
 
-def _options(statement_timeout_ms: int, lock_timeout_ms: int) -> str:
-    return f"-c statement_timeout={statement_timeout_ms} -c lock_timeout={lock_timeout_ms} -c timezone=UTC"
+def _startup(url: str, application: str, statement_timeout_ms: int, lock_timeout_ms: int) -> dict[str, Any]:
+    """What a connection opens with. RDS Proxy takes no options, and gives prepared statements to one client alone."""
+    settings: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, "application_name": application}
+    if is_iam(url):
+        return {**settings, "prepare_threshold": None}
+    timeouts = _timeouts(statement_timeout_ms, lock_timeout_ms)
+    return {**settings, "options": " ".join(f"-c {name}={value}" for name, value in timeouts.items())}
+
+
+def _timeouts(statement_timeout_ms: int, lock_timeout_ms: int) -> dict[str, str]:
+    return {"statement_timeout": str(statement_timeout_ms), "lock_timeout": str(lock_timeout_ms), "timezone": "UTC"}
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final, TypeAlias, cast
+from urllib.parse import quote
 
 import redis
 import redis.asyncio
@@ -96,6 +97,20 @@ def needed() -> Iterator[None]:
 def is_cluster(url: str) -> bool:
     """Whether ``url`` names a cluster."""
     return url.startswith((f"redis{SUFFIX}://", f"rediss{SUFFIX}://"))
+
+
+def with_password(url: str, password: str) -> str:
+    """``url``, of one Redis or a cluster, with a password that lies elsewhere.
+
+    Raises:
+        SettingsError: it has one already.
+    """
+    scheme, separator, rest = url.partition("://")
+    place, slash, more = rest.partition("/")
+    user, _, hosts = place.rpartition("@")
+    if ":" in user or not separator or scheme == "unix":
+        raise SettingsError("BAROMETER_REDIS_URL: with BAROMETER_REDIS_SECRET it names a host and has no password")
+    return f"{scheme}://{user}:{quote(password, safe='')}@{hosts}{slash}{more}"
 
 
 @contextmanager
