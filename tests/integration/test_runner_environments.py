@@ -1,4 +1,4 @@
-"""How the runner keeps processes: as many as are needed, none left behind, none that harms another."""
+"""How the runner keeps environments: as many as are needed, none left behind, none that harms another."""
 
 import asyncio
 import contextlib
@@ -12,7 +12,8 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.integration.lambdas import eventually, function, lambda_service
+from tests.integration.conftest import Service
+from tests.integration.lambdas import eventually, function, identity, lambda_service
 
 
 def gone(pid: int) -> bool:
@@ -21,17 +22,17 @@ def gone(pid: int) -> bool:
     return True
 
 
-async def test_a_warm_environment_is_used_again(tmp_path: Path):
-    async with lambda_service(tmp_path, function("whoami")) as lab:
+async def test_a_warm_environment_is_used_again(service: Service):
+    async with service(function("whoami")) as lab:
         first = (await lab.call("whoami")).body
         second = (await lab.call("whoami")).body
-        assert first["pid"] == second["pid"]
+        assert identity(first) == identity(second)
         assert (first["calls"], second["calls"]) == (1, 2)
         assert first["request"] != second["request"]
 
 
-async def test_environments_grow_to_the_reserved_concurrency_and_the_next_request_is_429(tmp_path: Path):
-    async with lambda_service(tmp_path, function("sleep", concurrency=3)) as lab:
+async def test_environments_grow_to_the_reserved_concurrency_and_the_next_request_is_429(service: Service):
+    async with service(function("sleep", concurrency=3)) as lab:
         busy = [asyncio.create_task(lab.call("sleep", {"seconds": 1.5})) for _ in range(3)]
         await eventually(lambda: lab.runner.environments().get("sleep", {}).get("busy") == 3)
         with pytest.raises(ClientError) as caught:
@@ -41,13 +42,13 @@ async def test_environments_grow_to_the_reserved_concurrency_and_the_next_reques
         assert refused.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
         assert refused.response["ResponseMetadata"]["HTTPStatusCode"] == 429
         replies = await asyncio.gather(*busy)
-        assert len({reply.body["pid"] for reply in replies}) == 3
+        assert len({identity(reply.body) for reply in replies}) == 3
         assert (await lab.call("sleep", {"seconds": 0})).error is None
 
 
-async def test_a_function_that_reserves_nothing_gets_the_default_and_one_that_reserves_zero_gets_none(tmp_path: Path):
+async def test_a_function_that_reserves_nothing_gets_the_default_and_one_that_reserves_zero_gets_none(service: Service):
     functions = function("sleep"), function("echo", concurrency=0)
-    async with lambda_service(tmp_path, *functions, runner_concurrency=1) as lab:
+    async with service(*functions, runner_concurrency=1) as lab:
         busy = asyncio.create_task(lab.call("sleep", {"seconds": 1}))
         await eventually(lambda: lab.runner.environments().get("sleep", {}).get("busy") == 1)
         with pytest.raises(ClientError) as caught:
@@ -79,9 +80,9 @@ async def test_a_function_is_killed_at_its_timeout_and_the_next_request_gets_a_f
     ("die", {}, "Runtime exited with error: signal: killed"),
 ])  # fmt: skip
 async def test_a_process_that_ends_in_the_middle_is_an_exit_error(
-    tmp_path: Path, handler: str, event: dict[str, int], message: str
+    service: Service, handler: str, event: dict[str, int], message: str
 ):
-    async with lambda_service(tmp_path, function(handler)) as lab:
+    async with service(function(handler)) as lab:
         reply = await lab.call(handler, event, LogType="Tail")
         assert reply.error == "Unhandled"
         assert reply.body["errorType"] == "Runtime.ExitError"
@@ -124,73 +125,74 @@ async def test_what_a_function_started_dies_with_it(tmp_path: Path):
         await eventually(lambda: gone(int(path.read_text())))
 
 
-async def test_a_function_over_its_memory_is_killed(tmp_path: Path):
-    async with lambda_service(tmp_path, function("hog", memory=128)) as lab:
+async def test_a_function_over_its_memory_is_killed(service: Service):
+    async with service(function("hog", memory=128)) as lab:
         assert (await lab.call("hog", {"mb": 200})).body["errorType"] == "Runtime.ExitError"
         assert any("Memory limit exceeded" in line and "of 128 MB" in line for line in lab.log)
 
 
-async def test_idle_environments_go_but_for_the_last(tmp_path: Path):
-    async with lambda_service(tmp_path, function("sleep", concurrency=3), runner_idle_seconds=0.1) as lab:
+async def test_idle_environments_go_but_for_the_last(service: Service):
+    async with service(function("sleep", concurrency=3), runner_idle_seconds=0.1) as lab:
         replies = await asyncio.gather(*(lab.call("sleep", {"seconds": 0.5}) for _ in range(3)))
-        pids = [reply.body["pid"] for reply in replies]
-        await eventually(lambda: sum(map(gone, pids)) == 2)
+        started = [reply.body for reply in replies]
+        await eventually(lambda: sum(map(lab.gone, started)) == 2)
         await asyncio.sleep(1)
         assert lab.runner.environments()["sleep"] == {"environments": 1, "busy": 0}
-        assert (await lab.call("sleep", {"seconds": 0})).body["pid"] in pids
+        assert identity((await lab.call("sleep", {"seconds": 0})).body) in map(identity, started)
 
 
-async def test_settings_are_read_once_for_a_burst_and_again_when_they_are_old(tmp_path: Path):
+async def test_settings_are_read_once_for_a_burst_and_again_when_they_are_old(service: Service):
     whoami = function("whoami", concurrency=4)
-    async with lambda_service(tmp_path, whoami, runner_settings_seconds=0.3) as lab:
+    async with service(whoami, runner_settings_seconds=0.3) as lab:
         await asyncio.gather(*(lab.call("whoami") for _ in range(4)))
         assert lab.source.reads == 1
         before = (await lab.call("whoami")).body
-        lab.source.functions["whoami"] = dataclasses.replace(whoami, variables={"MOOD": "new"}, memory=256)
+        changed = dataclasses.replace(lab.source.functions["whoami"], variables={"MOOD": "new"}, memory=256)
+        lab.source.functions["whoami"] = changed
         await asyncio.sleep(0.3)
         await lab.call("whoami")
-        await eventually(lambda: gone(before["pid"]))
+        await eventually(lambda: lab.gone(before))
         after = (await lab.call("whoami")).body
         assert (after["env"]["MOOD"], after["memory"]) == ("new", "256")
 
 
-async def test_a_function_that_was_deleted_is_unknown_and_its_processes_go(tmp_path: Path):
+async def test_a_function_that_was_deleted_is_unknown_and_its_processes_go(service: Service):
     settings = {"runner_settings_seconds": 0.1, "runner_forget_seconds": 0}
-    async with lambda_service(tmp_path, function("whoami"), **settings) as lab:
-        pid = (await lab.call("whoami")).body["pid"]
+    async with service(function("whoami"), **settings) as lab:
+        before = (await lab.call("whoami")).body
         lab.source.functions.clear()
         await asyncio.sleep(0.1)
         await lab.call("whoami")
-        await eventually(lambda: gone(pid))
+        await eventually(lambda: lab.gone(before))
         with pytest.raises(ClientError, match="ResourceNotFoundException"):
             await lab.call("whoami")
 
 
-async def test_a_function_that_is_missing_for_a_moment_runs_on(tmp_path: Path):
+async def test_a_function_that_is_missing_for_a_moment_runs_on(service: Service):
     whoami = function("whoami")
-    async with lambda_service(tmp_path, whoami, runner_settings_seconds=0.05, runner_forget_seconds=30) as lab:
-        pid = (await lab.call("whoami")).body["pid"]
-        lab.source.functions.clear()
+    async with service(whoami, runner_settings_seconds=0.05, runner_forget_seconds=30) as lab:
+        before = identity((await lab.call("whoami")).body)
+        declared = lab.source.functions.pop("whoami")
         reads = lab.source.reads
         for _ in range(5):
             await asyncio.sleep(0.06)
-            assert (await lab.call("whoami")).body["pid"] == pid
+            assert identity((await lab.call("whoami")).body) == before
         assert lab.source.reads > reads
-        lab.source.functions["whoami"] = whoami
-        assert (await lab.call("whoami")).body["pid"] == pid
+        lab.source.functions["whoami"] = declared
+        assert identity((await lab.call("whoami")).body) == before
 
 
-async def test_reload_reads_the_code_afresh_and_lets_what_runs_finish(tmp_path: Path):
-    async with lambda_service(tmp_path, function("sleep"), function("whoami")) as lab:
-        pid = (await lab.call("whoami")).body["pid"]
+async def test_reload_reads_the_code_afresh_and_lets_what_runs_finish(service: Service):
+    async with service(function("sleep"), function("whoami")) as lab:
+        before = (await lab.call("whoami")).body
         running = asyncio.create_task(lab.call("sleep", {"seconds": 1}))
         await eventually(lambda: lab.runner.environments().get("sleep", {}).get("busy") == 1)
         lab.runner.reload()
-        assert (await lab.call("whoami")).body["pid"] != pid
-        await eventually(lambda: gone(pid))
+        assert identity((await lab.call("whoami")).body) != identity(before)
+        await eventually(lambda: lab.gone(before))
         reply = await running
         assert reply.error is None
-        await eventually(lambda: gone(reply.body["pid"]))
+        await eventually(lambda: lab.gone(reply.body))
 
 
 async def test_closing_stops_every_process_even_a_busy_one_in_bounded_time(tmp_path: Path):

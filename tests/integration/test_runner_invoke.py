@@ -1,4 +1,4 @@
-"""What an AWS client sees of the runner: answers, errors and refusals as Lambda gives them."""
+"""What an AWS client sees of the runner: answers, errors and refusals as Lambda gives them, by either launcher."""
 
 import asyncio
 import base64
@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.local.runner.errors import EVENT_BYTES, REQUEST_BYTES, RESPONSE_BYTES
+from tests.integration.conftest import Service
 from tests.integration.lambdas import Lab, eventually, function, lambda_service
 
 
@@ -19,15 +20,15 @@ async def refusal(lab: Lab, name: str, payload: bytes = b"{}", **parameters: str
     return caught.value
 
 
-async def test_a_function_answers_with_what_its_handler_returns(tmp_path: Path):
-    async with lambda_service(tmp_path, function("echo")) as lab:
+async def test_a_function_answers_with_what_its_handler_returns(service: Service):
+    async with service(function("echo")) as lab:
         event = {"text": "grüße 😀", "numbers": [1, 2.5, None, True]}
         reply = await lab.call("echo", event)
         assert (reply.status, reply.error, reply.version, reply.body) == (200, None, "$LATEST", event)
 
 
-async def test_a_function_is_found_by_name_partial_arn_and_arn_but_not_by_another_version(tmp_path: Path):
-    async with lambda_service(tmp_path, function("echo")) as lab:
+async def test_a_function_is_found_by_name_partial_arn_and_arn_but_not_by_another_version(service: Service):
+    async with service(function("echo")) as lab:
         arn = "arn:aws:lambda:us-east-1:000000000000:function:echo"
         for reference in ("echo", "echo:$LATEST", "000000000000:function:echo", arn, f"{arn}:$LATEST"):
             assert (await lab.call(reference, 1)).body == 1
@@ -61,8 +62,8 @@ async def test_a_function_sees_the_context_and_the_environment_that_lambda_gives
         assert not {"BAROMETER_DATABASE_URL", "OPENAI_API_KEY"} & environment.keys()
 
 
-async def test_an_error_of_the_handler_is_passed_through_and_the_process_lives_on(tmp_path: Path):
-    async with lambda_service(tmp_path, function("fail"), function("whoami")) as lab:
+async def test_an_error_of_the_handler_is_passed_through_and_the_process_lives_on(service: Service):
+    async with service(function("fail"), function("whoami")) as lab:
         reply = await lab.call("fail")
         assert (reply.status, reply.error) == (200, "Unhandled")
         assert reply.body["errorType"] == "KeyError"
@@ -73,9 +74,9 @@ async def test_an_error_of_the_handler_is_passed_through_and_the_process_lives_o
         assert sum("Init Duration" in line for line in lab.log) == 1
 
 
-async def test_an_import_that_fails_is_told_and_not_tried_again_at_once(tmp_path: Path):
+async def test_an_import_that_fails_is_told_and_not_tried_again_at_once(service: Service):
     broken = function("nowhere.handler", name="broken")
-    async with lambda_service(tmp_path, broken) as lab:
+    async with service(broken) as lab:
         for _ in range(5):
             reply = await lab.call("broken", LogType="Tail")
             assert reply.error == "Unhandled"
@@ -88,24 +89,24 @@ async def test_an_import_that_fails_is_told_and_not_tried_again_at_once(tmp_path
         assert sum("INIT_REPORT" in line for line in lab.log) == 2
 
 
-async def test_an_unknown_function_is_404(tmp_path: Path):
-    async with lambda_service(tmp_path) as lab:
+async def test_an_unknown_function_is_404(service: Service):
+    async with service() as lab:
         error = await refusal(lab, "nobody")
         assert isinstance(error, lab.client.exceptions.ResourceNotFoundException)
         assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 404
         assert error.response["Error"]["Message"] == "Function not found: nobody"
 
 
-async def test_what_is_not_json_is_400(tmp_path: Path):
-    async with lambda_service(tmp_path, function("echo")) as lab:
+async def test_what_is_not_json_is_400(service: Service):
+    async with service(function("echo")) as lab:
         error = await refusal(lab, "echo", b'{"half": ')
         assert isinstance(error, lab.client.exceptions.InvalidRequestContentException)
         error = await refusal(lab, "echo", InvocationType="RequestResponse", ClientContext="!")
         assert isinstance(error, lab.client.exceptions.InvalidParameterValueException)
 
 
-async def test_a_request_of_six_megabytes_passes_and_one_byte_more_is_413(tmp_path: Path):
-    async with lambda_service(tmp_path, function("echo")) as lab:
+async def test_a_request_of_six_megabytes_passes_and_one_byte_more_is_413(service: Service):
+    async with service(function("echo")) as lab:
         fits = json.dumps("x" * (REQUEST_BYTES - 2)).encode()
         assert len(fits) == REQUEST_BYTES
         answer = await asyncio.to_thread(lab.client.invoke, FunctionName="echo", Payload=fits)
@@ -116,8 +117,8 @@ async def test_a_request_of_six_megabytes_passes_and_one_byte_more_is_413(tmp_pa
             assert error.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
-async def test_an_answer_over_the_limit_is_an_error_and_ends_the_process_as_on_lambda(tmp_path: Path):
-    async with lambda_service(tmp_path, function("large")) as lab:
+async def test_an_answer_over_the_limit_is_an_error_and_ends_the_process_as_on_lambda(service: Service):
+    async with service(function("large")) as lab:
         assert len((await lab.call("large", {"bytes": RESPONSE_BYTES})).body) == RESPONSE_BYTES - 2
         reply = await lab.call("large", {"bytes": RESPONSE_BYTES + 1})
         assert reply.error == "Unhandled"
@@ -125,16 +126,16 @@ async def test_an_answer_over_the_limit_is_an_error_and_ends_the_process_as_on_l
         assert (await lab.call("large", {"bytes": 10})).body == "x" * 8
 
 
-async def test_a_dry_run_starts_nothing(tmp_path: Path):
-    async with lambda_service(tmp_path, function("echo")) as lab:
+async def test_a_dry_run_starts_nothing(service: Service):
+    async with service(function("echo")) as lab:
         assert (await lab.call("echo", InvocationType="DryRun")).status == 204
         assert lab.runner.environments()["echo"]["environments"] == 0
         error = await refusal(lab, "nobody", InvocationType="DryRun")
         assert error.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
-async def test_the_log_result_is_the_last_4_kb_between_start_and_report(tmp_path: Path):
-    async with lambda_service(tmp_path, function("whoami"), function("loud")) as lab:
+async def test_the_log_result_is_the_last_4_kb_between_start_and_report(service: Service):
+    async with service(function("whoami"), function("loud")) as lab:
         reply = await lab.call("whoami", "you", LogType="Tail")
         lines = reply.log.splitlines()
         request = reply.body["request"]
@@ -152,8 +153,8 @@ async def test_the_log_result_is_the_last_4_kb_between_start_and_report(tmp_path
         assert not (await lab.call("loud")).log
 
 
-async def test_lines_on_the_runners_output_are_whole_and_name_their_function(tmp_path: Path):
-    async with lambda_service(tmp_path, function("open_line")) as lab:
+async def test_lines_on_the_runners_output_are_whole_and_name_their_function(service: Service):
+    async with service(function("open_line")) as lab:
         await lab.call("open_line")
         await lab.call("open_line")
         assert all(line.startswith("open_line[1] ") for line in lab.log)
@@ -175,8 +176,8 @@ async def test_an_event_is_taken_at_once_and_tried_again_twice(tmp_path: Path):
         assert path.read_text() == "xxx"
 
 
-async def test_events_are_bounded_in_number_and_in_size(tmp_path: Path):
-    async with lambda_service(tmp_path, function("sleep"), runner_event_queue=1) as lab:
+async def test_events_are_bounded_in_number_and_in_size(service: Service):
+    async with service(function("sleep"), runner_event_queue=1) as lab:
         await lab.call("sleep", {"seconds": 1}, InvocationType="Event")
         error = await refusal(lab, "sleep", InvocationType="Event")
         assert isinstance(error, lab.client.exceptions.TooManyRequestsException)

@@ -7,5 +7,5 @@ a kill at the timeout, an environment that outlives its handler's errors, and re
 (``errors``).
 
 A function's settings are read from the deployed stack (``functions``); nothing is configured twice. Who starts a
-function is behind one protocol (``launcher``): ``processes`` starts processes; containers fit in the same place.
+function is behind one protocol (``launcher``): ``processes`` starts processes, ``containers`` starts images.
 """

@@ -10,6 +10,7 @@ import datetime as dt
 import time
 from typing import Any
 
+from barometer.errors import BarometerError
 from infra.local.runner.functions import LATEST, Function
 from infra.local.runner.invocation import Answer, Invocation, Outcome
 from infra.local.runner.journal import Journal, Sink
@@ -73,8 +74,10 @@ class Environment:
                 await self._launch(launcher)
         except TimeoutError:
             answer = Answer.error("Sandbox.Timedout", f"Init timed out after {seconds:.2f} seconds")
-        except OSError as error:
-            answer = Answer.error("Runtime.InvalidEntrypoint", f"cannot start {self._function.handler}: {error}")
+        except (OSError, BarometerError) as error:
+            message = f"cannot start {self._function.handler}: {error}"
+            self._journal.note(message)
+            answer = Answer.error("Runtime.InvalidEntrypoint", message)
         except InitError as error:
             answer = error.answer
         else:
@@ -129,7 +132,7 @@ class Environment:
             self._doomed = self._doomed or not invocation.answer.done()
         seconds = time.monotonic() - started
         self._watch_memory()
-        self._handle.drain()
+        await self._handle.drain()
         status = _status(answer)
         if self._doomed or self._api.broken:
             # Once its death is certain, its place is free and what it wrote is here.
@@ -159,7 +162,7 @@ class Environment:
         self._doomed = True
         if self._handle is not None:
             await self._handle.stop(grace)
-            self._handle.drain()
+            await self._handle.drain()
         await self._api.close()
 
     def _init_failed(self, answer: Answer) -> None:
@@ -176,6 +179,8 @@ class Environment:
 
     def _exited(self, task: "asyncio.Task[Exit]") -> None:
         self._doomed = True
+        if not task.cancelled() and task.result().out_of_memory:
+            self._journal.note(f"Memory limit exceeded: the kernel ended it at its limit of {self._function.memory} MB")
         invocation = self._invocation
         if invocation is None or task.cancelled():
             return

@@ -42,6 +42,7 @@ class Function:
         concurrency: ReservedConcurrentExecutions; ``None`` reserves none, 0 refuses every request.
         variables: the function's own environment variables.
         image: ImageUri, for a launcher that starts containers; ``""`` if it has none.
+        image_id: of the build that ``image`` names now, where the launcher can tell; a new build is a new function.
         retries: how often an asynchronous request that failed is tried again.
         event_age: seconds after which an asynchronous request is given up.
     """
@@ -54,6 +55,7 @@ class Function:
     concurrency: int | None = None
     variables: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     image: str = ""
+    image_id: str = ""
     retries: int = _RETRIES
     event_age: int = _EVENT_AGE
 

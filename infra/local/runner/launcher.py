@@ -1,9 +1,10 @@
 """Who starts a function: the one seam between the runner and what it runs.
 
 A launcher knows how to start the code of a function with a Runtime API address in its environment, and nothing of
-requests. ``processes`` is one; a container engine is another.
+requests. ``processes`` starts processes, ``containers`` the functions' images.
 """
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -30,10 +31,17 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """How a function's code ended: by itself with a code, or by a signal."""
+    """How a function's code ended.
+
+    Args:
+        code: exit status, where it ended by itself.
+        signal: Go's name of the signal that ended it, which is what Lambda's messages use; else ``""``.
+        out_of_memory: whether the kernel ended it because it had reached its memory limit.
+    """
 
     code: int = 0
     signal: str = ""
+    out_of_memory: bool = False
 
     def __str__(self) -> str:
         """Lambda's words for it."""
@@ -42,6 +50,22 @@ class Exit:
         if self.code:
             return f"Runtime exited with error: exit status {self.code}"
         return "Runtime exited without providing a reason"
+
+
+def signal_name(number: int) -> str:
+    """Go's name for a signal."""
+    return _SIGNALS.get(number, str(number))
+
+
+_SIGNALS: dict[int, str] = {
+    signal.SIGABRT: "aborted",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "floating point exception",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGKILL: "killed",
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGTERM: "terminated",
+}
 
 
 class Handle(Protocol):
@@ -57,11 +81,11 @@ class Handle(Protocol):
         ...
 
     def memory(self) -> int:
-        """Bytes of memory it uses now; 0 when that cannot be told."""
+        """Bytes of memory it uses, as last seen; 0 when that cannot be told (yet)."""
         ...
 
-    def drain(self) -> None:
-        """Hand over whatever it has written by now."""
+    async def drain(self) -> None:
+        """Hand over what it wrote before it gave its last answer; takes no longer than a millisecond or two."""
         ...
 
     def kill(self) -> None:
@@ -90,6 +114,7 @@ class Launcher(Protocol):
 
         Raises:
             OSError: it could not be started.
+            BarometerError: something that it needs is missing; in a sentence that says what.
         """
         ...
 

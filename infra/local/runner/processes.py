@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from infra.local.runner.launcher import Exit, Launch, lambda_variables
+from infra.local.runner.launcher import Exit, Launch, lambda_variables, signal_name
 
 # How this machine reaches programs, certificates and the world; of no use or meaning to a function itself.
 _INHERITED = (
@@ -97,7 +97,7 @@ class ProcessHandle:
         with contextlib.suppress(psutil.Error):
             self._usage = psutil.Process(process.pid)
         os.set_blocking(output, False)
-        asyncio.get_running_loop().add_reader(output, self.drain)
+        asyncio.get_running_loop().add_reader(output, self._drain)
 
     @property
     def name(self) -> str:
@@ -109,11 +109,11 @@ class ProcessHandle:
         code = await self._process.wait()
         # What it started and left behind.
         self._kill_group()
-        self.drain()
+        self._drain()
         self._close_output()
         if code >= 0:
             return Exit(code)
-        return Exit(signal=_SIGNALS.get(-code, str(-code)))
+        return Exit(signal=signal_name(-code))
 
     def memory(self) -> int:
         """See ``Handle.memory``: resident memory."""
@@ -122,8 +122,11 @@ class ProcessHandle:
         except psutil.Error:
             return 0
 
-    def drain(self) -> None:
-        """See ``Handle.drain``. What was written before an answer came is in the pipe by then."""
+    async def drain(self) -> None:
+        """See ``Handle.drain``. What was written before an answer came is in the pipe by then: no waiting."""
+        self._drain()
+
+    def _drain(self) -> None:
         # A pipe holds at most 1 MB (fs.pipe-max-size); one that is written as fast as it is read must not hold us up.
         for _ in range(16):
             if self._output is None:
@@ -162,15 +165,3 @@ class ProcessHandle:
             asyncio.get_running_loop().remove_reader(self._output)
             os.close(self._output)
             self._output = None
-
-
-# Go's names for signals, which is what Lambda's own messages use.
-_SIGNALS: dict[int, str] = {
-    signal.SIGABRT: "aborted",
-    signal.SIGBUS: "bus error",
-    signal.SIGFPE: "floating point exception",
-    signal.SIGILL: "illegal instruction",
-    signal.SIGKILL: "killed",
-    signal.SIGSEGV: "segmentation fault",
-    signal.SIGTERM: "terminated",
-}

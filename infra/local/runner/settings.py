@@ -1,6 +1,7 @@
 """What the runner is told from outside; everything about a function itself it reads from the deployed stack."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -20,6 +21,25 @@ class RunnerSettings(Settings):
     )
     cloud_region: str = Field(default="us-east-1", description="region of the deployed stack")
     task_root: Path = Field(default=REPOSITORY, description="folder that holds the functions' code")
+    runner_launcher: Literal["process", "container"] = Field(
+        default="process", description="what an environment is: a process, or a container of the function's image"
+    )
+    docker_host: str = Field(
+        default="",
+        validation_alias="DOCKER_HOST",
+        description="of the Docker engine; empty: unix:///var/run/docker.sock",
+    )
+    runner_id: str = Field(
+        default="",
+        pattern=r"^([a-zA-Z0-9][a-zA-Z0-9_.-]*)?$",
+        description="marks this runner's containers; empty: the compose project, or the name of its own container",
+    )
+    runner_container: str = Field(
+        default="", description="name or id of the container that the runner is in; empty: it finds out"
+    )
+    runner_network: str = Field(
+        default="", description="Docker network of the functions; empty: the runner's own first one, or Docker's bridge"
+    )
     runner_settings_seconds: float = Field(
         default=15, gt=0, description="how old a function's settings may get before they are read again"
     )
