@@ -22,6 +22,7 @@ from barometer.stores.deployment import deployment
 from barometer.stores.redis import AsyncClient, connect_async
 from barometer.streams import Deployment, counters_key
 from infra.poller.bench import Bench
+from infra.poller.cloudwatch import CloudWatch
 from infra.poller.invoke import Invoker
 from infra.poller.monitor import Monitor
 from infra.poller.retry import Delays
@@ -99,7 +100,9 @@ async def poll(settings: PollerSettings, plan: Deployment) -> bool:
         )
         collect_seldom()
         logger.info("polling", consumer=places[0].consumer, pipes=len(plan.pipes), address=address)
-        watch = asyncio.create_task(Monitor(client, plan, settings.partitions, meters, health).run())
+        cloudwatch = CloudWatch(settings.pipes_parameter, settings.cloudwatch_seconds)
+        monitor = Monitor(client, plan, settings.partitions, meters, health=health, cloudwatch=cloudwatch)
+        watch = asyncio.create_task(monitor.run())
         closing.callback(watch.cancel)
         return await _until_drained(_work(bench, places), bench, health, settings.drain_seconds)
 

@@ -1,4 +1,4 @@
-"""Looks at the streams every couple of seconds: for the gauges, for the poller's health, and for what Redis lost."""
+"""Looks at the streams every couple of seconds: for gauges, the poller's health, CloudWatch, and what Redis lost."""
 
 import asyncio
 from typing import cast
@@ -8,7 +8,8 @@ import redis
 from barometer.observability import logger
 from barometer.stores.redis import AsyncClient
 from barometer.stores.streams import script
-from barometer.streams import BOOK_STREAMS, Deployment, counters_key, stream_key
+from barometer.streams import BOOK_STREAMS, DEAD, Deployment, counters_key, stream_key
+from infra.poller.cloudwatch import CloudWatch, Share
 from infra.poller.losses import Look, Loss, loss
 from infra.poller.telemetry import Health, Meters
 
@@ -18,12 +19,22 @@ SECONDS = 2.0
 class Monitor:
     """Sets lag, pending and oldest age of every pipe, and says so once when it finds that Redis lost something."""
 
-    def __init__(self, client: AsyncClient, plan: Deployment, partitions: int, meters: Meters, health: Health) -> None:
+    def __init__(
+        self,
+        client: AsyncClient,
+        plan: Deployment,
+        partitions: int,
+        meters: Meters,
+        *,
+        health: Health,
+        cloudwatch: CloudWatch,
+    ) -> None:
         self._state = client.register_script(script("state"))
         self._plan = plan
         self._partitions = partitions
         self._meters = meters
         self._health = health
+        self._cloudwatch = cloudwatch
         # The group that reads each stream; '' where none does.
         self._groups = dict.fromkeys(BOOK_STREAMS, "") | {pipe.source: pipe.name for pipe in plan.pipes}
         self._last: dict[int, Look] = {}
@@ -31,18 +42,23 @@ class Monitor:
     async def run(self) -> None:
         """Look until cancelled. One partition that can be looked at is enough for work to go on, and so for health."""
         while True:
+            shares = []
             for partition in range(self._partitions):
                 try:
-                    await self._look(partition)
+                    shares.append(await self._look(partition))
                     self._health.heard()
                 except redis.RedisError as error:
                     logger.info("the streams cannot be looked at", error=str(error), partition=str(partition))
+            if len(shares) == self._partitions:
+                self._cloudwatch.tell(shares)
             await asyncio.sleep(SECONDS)
 
-    async def _look(self, partition: int) -> None:
-        keys = [counters_key(partition), *(stream_key(stream, partition) for stream in self._groups)]
-        now, flat, *rows = cast("list[list[int]]", await self._state(keys=keys, args=list(self._groups.values())))
+    async def _look(self, partition: int) -> Share:
+        keys = [counters_key(partition), *(stream_key(stream, partition) for stream in (*self._groups, DEAD))]
+        answer = await self._state(keys=keys, args=[*self._groups.values(), ""])
+        now, flat, *rows, (dead, *_) = cast("list[list[int]]", answer)
         shares = dict(zip(self._groups, rows, strict=True))
+        waiting, oldest_ms = 0, 0
         for pipe in self._plan.pipes:
             length, oldest, pending = shares[pipe.source]
             labels = (pipe.name, str(partition))
@@ -50,6 +66,7 @@ class Monitor:
             self._meters.pending.labels(*labels).set(pending)
             age_ms = max(0, cast("int", now) - oldest) if oldest >= 0 else 0
             self._meters.oldest.labels(*labels).set(age_ms / 1_000)
+            waiting, oldest_ms = waiting + max(0, length - pending), max(oldest_ms, age_ms)
         names, counts = cast("list[bytes]", flat)[::2], flat[1::2]
         look = Look(
             counters={name.decode(): int(count) for name, count in zip(names, counts, strict=True)},
@@ -58,6 +75,7 @@ class Monitor:
         before, self._last[partition] = self._last.get(partition), look
         if before is not None and (lost := loss(self._plan.pipes, before, look)) is not None:
             self._tell(lost, str(partition))
+        return Share(waiting, oldest_ms / 1_000, dead)
 
     def _tell(self, lost: Loss, partition: str) -> None:
         self._meters.losses.labels(partition, "accepted").inc(lost.accepted)

@@ -31,3 +31,9 @@ class PollerSettings(Settings):
     retry_cap_seconds: float = Field(default=30.0, gt=0, le=900, description="most that any retry waits")
     metrics_host: str = Field(default="127.0.0.1", description="address of /metrics and /healthz")
     metrics_port: int = Field(default=9464, ge=0, le=65_535, description="port of /metrics and /healthz; 0: any")
+    cloudwatch_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=3_600,
+        description="how often lag, oldest age and dead letters are printed for CloudWatch; 0: never",
+    )

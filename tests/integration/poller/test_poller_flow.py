@@ -182,6 +182,23 @@ def test_metrics_and_health_are_told(rig: Rig) -> None:
     assert poller.get("/other")[0] == 404
 
 
+def test_cloudwatch_is_told_what_waits_on_standard_output_if_it_shall_be(rig: Rig) -> None:
+    rig.aws.pipes, rig.aws.functions = deployment(), {"ingest": echo}
+    rig.streams.add("raw", {"n": 1})
+    rig.streams.client.xadd(stream_key("dead", 0), {"body": "{}"})
+    silent, telling = rig.start(), rig.start(cloudwatch_seconds=0.5)
+    until(lambda: telling.log.read_text().count('"_aws"') >= 2)
+
+    line = json.loads(next(line for line in telling.log.read_text().splitlines() if '"_aws"' in line))
+    (directive,) = line["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "Barometer"
+    assert set(*directive["Dimensions"]) == {"deployment", "service"}
+    assert {metric["Name"] for metric in directive["Metrics"]} == {"Lag", "OldestAge", "DeadLetters"}
+    assert (line["deployment"], line["service"]) == ("/barometer/pipes", "barometer")
+    assert (line["DeadLetters"], line["Lag"][0] >= 0, line["OldestAge"][0] >= 0) == ([1.0], True, True)
+    assert '"_aws"' not in silent.log.read_text()
+
+
 @one_server
 @pytest.mark.parametrize(
     ("settings", "sentence"),
