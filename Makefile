@@ -12,9 +12,10 @@ SEED ?= 1
 PARTITIONS ?= 1
 MUTANTS ?=
 NODE := ../scripts/with-node
+SAM := $(BIN)/uv tool run --quiet --from aws-sam-cli==1.170.0 sam
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check e2e containers compose-smoke bench bench-model soak chaos mutants train setup format openapi clean
+.PHONY: help up down test check e2e containers compose-smoke sam-test bench bench-model soak chaos mutants train setup format openapi clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,13 +42,16 @@ compose-smoke: setup ## docker compose up, a first post in a browser, every serv
 	@scripts/browser
 	@$(BIN)/python -m pytest -m containers tests/containers/test_compose.py
 
+sam-test: setup ## the template under AWS's own command line: build, validate, invoke each function, start-lambda (needs Docker)
+	@$(BIN)/python -m pytest -s -q -m containers tests/containers/test_sam.py
+
 check: setup ## every gate that needs no running: lint, format, types, imports, lock, template, contracts
 	$(BIN)/uv lock --check --quiet
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/uv tool run --quiet --from aws-sam-cli==1.170.0 sam validate --lint --template template.yaml --region us-east-1
+	$(SAM) validate --lint --template template.yaml --region us-east-1
 	$(BIN)/python -m functions.api.openapi --check
 	cd frontend && $(NODE) npm run check --silent
 

@@ -1,15 +1,13 @@
 """What a socket's client may say, and the authorizer's refusals that need no database: nothing running."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from barometer.settings import Settings
 from functions.socket import messages
 from functions.socket.authorizer import authorize
-
-EVENTS = json.loads((Path(__file__).parents[1] / "events" / "socket.json").read_text(encoding="utf-8"))
+from tests.scored import example
 
 
 def test_a_subscription_and_a_ping_are_understood():
@@ -56,7 +54,8 @@ def test_hello_tells_whether_a_frame_was_missed(since: int | None, missed: bool)
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "http://127.0.0.1:8001", "null", ""])
 def test_a_page_of_another_origin_is_refused_before_anything_is_looked_up(origin: str):
-    event = {**EVENTS["authorize"], "headers": {**EVENTS["authorize"]["headers"], "Origin": origin}}
+    asked = example("socket")
+    event = {**asked, "headers": {**asked["headers"], "Origin": origin}}
     policy = authorize(event, Settings())
     assert policy["policyDocument"]["Statement"][0]["Effect"] == "Deny"
     assert policy["policyDocument"]["Statement"][0]["Resource"] == event["methodArn"]

@@ -189,6 +189,11 @@ def test_secrets_are_not_echoed() -> None:
     assert parameters["RedisUrl"]["NoEcho"] is True
 
 
+def test_sam_local_can_resolve_every_default() -> None:
+    """It leaves a reference to a parameter as it is whose default is a float, and a function then gets nothing."""
+    assert not [name for name, parameter in PARAMETERS.items() if isinstance(parameter.get("Default"), float)]
+
+
 def test_a_broken_template_names_the_line(tmp_path: Path) -> None:
     broken = tmp_path / "template.yaml"
     broken.write_text("Resources:\n  A: [1\n  B: 2\n")

@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,8 +13,11 @@ from barometer.stores import connections, keys, redis
 from barometer.stores.connections import Subscription
 from barometer.stores.keys import CreatedKey
 from tests.cluster import keys as redis_keys
+from tests.scored import example
 
-EVENTS = json.loads((Path(__file__).parents[2] / "events" / "socket.json").read_text(encoding="utf-8"))
+EVENTS = {"authorize": example("socket")} | {
+    name: example(f"socket-{name}") for name in ("connect", "message", "disconnect")
+}
 CONNECTION = EVENTS["connect"]["requestContext"]["connectionId"]
 Say = Callable[..., Any]
 MakeKey = Callable[..., CreatedKey]
