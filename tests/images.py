@@ -3,11 +3,12 @@
 import contextlib
 import functools
 import secrets
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.containers.engine import missing
 
 BASE = "public.ecr.aws/lambda/python:3.13"
 
@@ -21,20 +22,11 @@ def docker(*arguments: str, seconds: float = 60) -> str:
 
 @functools.cache
 def engine_is_missing() -> str:
-    """Why no container can be started here; ``""`` where one can."""
-    if shutil.which("docker") is None:
-        return "no docker on the PATH"
-    for what, command in (
-        ("no Docker engine answers (DOCKER_HOST)", ["docker", "version", "--format", "{{.Server.Version}}"]),
-        (f"the engine has no {BASE}, and a test pulls none", ["docker", "image", "inspect", BASE]),
-    ):
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=10, check=False)
-        except subprocess.TimeoutExpired:
-            return what
-        if done.returncode:
-            return what
-    return ""
+    """Why no function can be started from an image here; ``""`` where one can."""
+    if reason := missing():
+        return reason
+    found = subprocess.run(["docker", "image", "inspect", BASE], capture_output=True, timeout=20, check=False)
+    return f"the engine has no {BASE}, and a test pulls none" if found.returncode else ""
 
 
 @contextlib.contextmanager

@@ -238,6 +238,11 @@ def identity(environment: dict[str, Any]) -> tuple[str, int]:
     return environment["host"], environment["pid"]
 
 
+def left(runner_id: str) -> list[str]:
+    """Ids of the containers that carry a runner's label."""
+    return docker("ps", "--all", "--quiet", "--filter", f"label=barometer.runner={runner_id}").split()
+
+
 async def eventually(condition: Callable[[], object], seconds: float = 15.0) -> None:
     """Return once ``condition()`` is true; fail the test if it is not in time."""
     deadline = time.monotonic() + seconds

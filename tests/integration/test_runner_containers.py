@@ -12,24 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from barometer.errors import BarometerError
 from barometer.settings import load
 from infra.local.runner.containers import container_launcher
-from infra.local.runner.engine import Engine, EngineError
+from infra.local.runner.engine import Engine
 from infra.local.runner.functions import UnknownFunctionError
 from infra.local.runner.images import BuiltImages
-from infra.local.runner.place import own_container
 from infra.local.runner.settings import RunnerSettings
 from tests.images import docker, image_of
 from tests.integration.conftest import Service
-from tests.integration.lambdas import HANDLERS, Declared, eventually, function, lambda_service
+from tests.integration.lambdas import HANDLERS, Declared, eventually, function, lambda_service, left
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.containers
-
-
-def left(runner_id: str) -> list[str]:
-    return docker("ps", "--all", "--quiet", "--filter", f"label=barometer.runner={runner_id}").split()
 
 
 async def test_a_function_sees_the_context_and_the_environment_that_lambda_gives(containers: Service):
@@ -66,13 +60,11 @@ async def test_a_container_is_named_for_its_runner_and_function_and_may_use_what
         limits = facts["HostConfig"]
         assert (limits["Memory"], limits["MemorySwap"], limits["PidsLimit"]) == (256 << 20, 256 << 20, 1024)
         assert limits["CpuShares"] == 1024 * 256 // 1769
-    await eventually(lambda: not left(lab.runner_id))
+    assert not left(lab.runner_id)
 
 
 async def test_memory_is_told_as_last_seen(containers: Service):
     async with containers(function("keep", memory=256)) as lab:
-        await lab.call("keep", {"mb": 100})
-        await asyncio.sleep(0)
         reports: list[str] = []
 
         async def reported() -> int:
@@ -80,10 +72,10 @@ async def test_memory_is_told_as_last_seen(containers: Service):
             return int(reports[-1].rpartition("Max Memory Used: ")[2].split()[0])
 
         deadline = time.monotonic() + 15
-        while not (used := await reported()):
+        while (used := await reported()) < 100:
             assert time.monotonic() < deadline, reports
             await asyncio.sleep(0.1)
-        assert 100 <= used <= 200
+        assert used <= 150
 
 
 async def test_a_timeout_removes_the_container(containers: Service):
@@ -114,7 +106,7 @@ async def test_closing_stops_every_container_even_a_busy_one_in_bounded_time(con
         await eventually(lambda: len(left(lab.runner_id)) == 2)
         started = time.monotonic()
     assert time.monotonic() - started < 5
-    await eventually(lambda: not left(lab.runner_id))
+    assert not left(lab.runner_id)
     with contextlib.suppress(Exception):
         await busy
 
@@ -123,7 +115,7 @@ async def test_a_start_that_is_given_up_leaves_no_container(containers: Service)
     async with containers(function("echo"), runner_init_seconds=0.05) as lab:
         reply = await lab.call("echo")
         assert reply.body["errorType"] == "Sandbox.Timedout"
-    await eventually(lambda: not left(lab.runner_id))
+    assert not left(lab.runner_id)
 
 
 async def test_an_image_that_is_not_there_is_named_with_what_builds_it(containers: Service):
@@ -196,54 +188,3 @@ async def test_a_killed_runner_leaves_only_what_hangs_and_the_next_removes_that(
         async with container_launcher(RunnerSettings(runner_id=runner_id)):
             await eventually(lambda: not left(runner_id))
         assert len(left(lab.runner_id)) == 1, "those of another runner are let alone"
-
-
-async def test_an_engine_that_is_not_there_is_said_in_a_sentence(tmp_path: Path):
-    socket = tmp_path / "docker.sock"
-    with pytest.raises(
-        BarometerError, match=r"no Docker engine at unix:///.*: there is no such socket \(DOCKER_HOST\)"
-    ):
-        async with container_launcher(RunnerSettings(docker_host=f"unix://{socket}")):
-            pass
-    with pytest.raises(BarometerError, match="DOCKER_HOST=ssh://there is neither"):
-        async with container_launcher(RunnerSettings(docker_host="ssh://there")):
-            pass
-
-
-async def test_an_engine_that_hangs_holds_nobody_up(tmp_path: Path):
-    server = await asyncio.start_unix_server(lambda *_: asyncio.sleep(60), tmp_path / "docker.sock")
-    async with server:
-        engine = Engine(f"unix://{tmp_path}/docker.sock")
-        try:
-            with pytest.raises(EngineError, match="has not answered GET /version"):
-                await engine.call("GET", "/version", seconds=0.2)
-        finally:
-            await engine.close()
-
-
-async def test_a_network_or_container_that_is_not_there_is_named_with_its_setting(handlers_image: str):
-    del handlers_image  # an engine is there
-    for settings, message in (
-        (
-            {"runner_network": "barometer-test-nowhere"},
-            r"no network 'barometer-test-nowhere' \(BAROMETER_RUNNER_NETWORK",
-        ),
-        ({"runner_container": "barometer-test-nobody"}, r"no container barometer-test-nobody \(BAROMETER_RUNNER_CONTA"),
-    ):
-        with pytest.raises(BarometerError, match=message):
-            async with container_launcher(RunnerSettings(**settings)):
-                pass
-
-
-def test_its_own_container_is_what_the_kernel_says(tmp_path: Path):
-    name = "0123456789abcdef" * 4
-    mounts = tmp_path / "mountinfo"
-    mounts.write_text(
-        "615 606 254:1 /var/lib/docker/containers/" + name + "/resolv.conf /etc/resolv.conf rw - ext4 /dev/vda rw\n"
-        "616 606 254:1 /var/lib/docker/containers/" + name + "/hostname /etc/hostname rw - ext4 /dev/vda rw\n"
-    )
-    assert own_container(mounts) == name
-    # What a host sees of its containers.
-    mounts.write_text(f"99 28 0:50 / /var/lib/docker/containers/{name}/mounts/shm rw - tmpfs shm rw\n")
-    assert own_container(mounts) == ""
-    assert own_container(tmp_path / "nowhere") == ""

@@ -23,8 +23,9 @@ _KILL_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)
 _LAST_WORDS_SECONDS = 1.0
 # Output comes through the engine, and may be overtaken by the answer that followed it.
 _OVERTAKEN_SECONDS = 0.001
-# How old a figure of memory may be. The engine needs some milliseconds for one, and there may be many containers.
-_MEMORY_SECONDS = 5.0
+# How old a figure of memory may be: at first, when it grows, and later. There may be many containers, and the engine
+# needs some milliseconds for each figure.
+_FIRST_MEMORY_SECONDS, _MEMORY_SECONDS = 0.5, 5.0
 # Until when the engine may be late to say that a container that was killed had run out of memory.
 _OOM_SECONDS = 0.3
 _GONE = frozenset({404, 409})
@@ -52,7 +53,8 @@ class ContainerHandle:
         self._on_output = on_output
         self._memory = 0
         self._measured_at = 0.0
-        self._killed = False
+        self._measured_for = _FIRST_MEMORY_SECONDS
+        self._killed_at: float | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._life = asyncio.create_task(self._live())
@@ -84,8 +86,9 @@ class ContainerHandle:
         The engine is asked in the background, for it takes up to a second to answer. So the first request of a
         container may be reported with 0; its limit needs no figure, for the kernel keeps it.
         """
-        if not self._life.done() and time.monotonic() - self._measured_at > _MEMORY_SECONDS:
+        if not self._life.done() and time.monotonic() - self._measured_at > self._measured_for:
             self._measured_at = time.monotonic()
+            self._measured_for = min(self._measured_for * 2, _MEMORY_SECONDS)
             self._chore(self._measure())
         return self._memory
 
@@ -100,8 +103,8 @@ class ContainerHandle:
 
     def kill(self) -> None:
         """See ``Handle.kill``."""
-        if not self._killed and not self._life.done():
-            self._killed = True
+        if self._killed_at is None and not self._life.done():
+            self._killed_at = time.monotonic()
             self._chore(self._kill())
 
     async def stop(self, grace: float) -> None:
@@ -112,8 +115,10 @@ class ContainerHandle:
                     await self._engine.call("POST", f"{self._path}/kill", query={"signal": "SIGTERM"})
                     await self.wait()
         self.kill()
+        killed_at = self._killed_at or 0.0
+        # From the kill on, and not anew for each who asks.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_KILL_SECONDS):
+            async with asyncio.timeout(max(0.0, killed_at + _KILL_SECONDS - time.monotonic())):
                 await self.wait()
 
     async def _live(self) -> Exit:
@@ -143,7 +148,7 @@ class ContainerHandle:
 
     async def _out_of_memory(self, number: int, since: float) -> bool:
         """Whether the kernel ended it. The engine says so in an event, which may come after the end itself."""
-        if number != signal.SIGKILL or self._killed:
+        if number != signal.SIGKILL or self._killed_at is not None:
             return False
         span = {"since": str(int(since)), "until": f"{time.time() + _OOM_SECONDS:.3f}"}
         filters = json.dumps({"container": [self._container], "event": ["oom"]})

@@ -32,6 +32,8 @@ _TASK_ROOT = "/var/task"
 # A machine on which a whole stack starts at once takes seconds for a container.
 _REMOVE_SECONDS = 20.0
 _CLOSE_SECONDS = 5.0
+# Between two looks at what is just being removed.
+_GOING_SECONDS = 0.05
 
 
 @contextlib.asynccontextmanager
@@ -110,11 +112,12 @@ class ContainerLauncher:
         return len(left)
 
     async def close(self) -> None:
-        """Remove whatever may still be there; bounded."""
+        """Return when no container is left, which is when their network can go too; bounded."""
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
                 await asyncio.gather(*self._chores)
-                await self.sweep()
+                while await self.sweep():  # noqa: ASYNC110 (it is the engine that has the event)
+                    await asyncio.sleep(_GOING_SECONDS)
         except (TimeoutError, EngineError) as error:
             logger.warning("containers may be left", runner=self._place.runner, reason=str(error))
 

@@ -31,7 +31,7 @@ class Place:
         runner: name of the runner, on the label of each of its containers.
         network: that containers join.
         address: of the runner in that network.
-        labels: of compose, if the runner is one of its containers, so that ``docker compose down`` ends these too.
+        labels: of compose, if the runner is one of its containers, so that Docker's tools show these as its project's.
     """
 
     runner: str
@@ -70,8 +70,8 @@ async def _inside(engine: Engine, settings: RunnerSettings, container: str) -> P
         raise EngineError(f"the runner's container has no address in a network {name!r} (BAROMETER_RUNNER_NETWORK)")
     labels: dict[str, str] = own["Config"]["Labels"] or {}
     project = labels.get(_PROJECT, "")
-    # As one-off containers of the runner's service, as those of `docker compose run` are, they are ended with it by
-    # `down` and let alone by `up`, which would else make them what its file says of a service of their name.
+    # One-offs, as those of `docker compose run` are, it lets alone; others it would make what its file says of a
+    # service, or call orphans. So `down` does not end them either, but the runner does, which it stops.
     theirs = {_PROJECT: project, _SERVICE: labels.get(_SERVICE, ""), _ONE_OFF: "True"} if project else {}
     return Place(settings.runner_id or project or own["Name"].lstrip("/"), name, addresses[name], theirs)
 
