@@ -15,7 +15,6 @@ from barometer.observability import logger
 from infra.local.runner.engine import Engine, EngineError
 from infra.local.runner.launcher import Exit, signal_name
 
-_START_SECONDS = 30.0
 # A killed container is gone in a tenth of a second or two; what takes longer hangs in kernel or engine.
 _KILL_SECONDS = 5.0
 _KILL_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)
@@ -125,7 +124,7 @@ class ContainerHandle:
         since = time.time()
         try:
             async with self._engine.exit_of(self._container) as exiting, self._engine.output_of(self._container) as out:
-                await self._engine.call("POST", f"{self._path}/start", seconds=_START_SECONDS)
+                await self._engine.call("POST", f"{self._path}/start")
                 self._started.set_result(None)
                 copying = asyncio.create_task(out.copy_to(self._on_output))
                 try:

@@ -5,7 +5,8 @@ A container may do what it may do there, and no more: its files are read-only bu
 capabilities, and as many processes and open files as Lambda allows. The kernel holds it to its memory.
 
 Each container is removed by the engine as it ends, so that one whose runner was killed leaves nothing: it finds its
-Runtime API gone, and ends. One that hangs in its handler is removed by the next runner of the same name (``sweep``).
+Runtime API gone, and ends. One that hangs in its handler is removed by the next runner of the same name (``sweep``). So
+there may be one runner of a name at a time.
 """
 
 import asyncio
@@ -29,8 +30,6 @@ _TMP_MB, _PROCESSES, _FILES = 512, 1024, 1024
 # "At 1,769 MB, a function has the equivalent of one vCPU" (Lambda Developer Guide, "Configure memory").
 _MB_OF_A_CPU, _SHARES_OF_A_CPU, _LEAST_SHARES = 1769, 1024, 2
 _TASK_ROOT = "/var/task"
-# A machine on which a whole stack starts at once takes seconds for a container.
-_REMOVE_SECONDS = 20.0
 _CLOSE_SECONDS = 5.0
 # Between two looks at what is just being removed.
 _GOING_SECONDS = 0.05
@@ -176,9 +175,7 @@ class ContainerLauncher:
 
     async def _remove(self, container: str) -> None:
         try:
-            await self.engine.call(
-                "DELETE", f"/containers/{container}", query={"force": "true", "v": "true"}, seconds=_REMOVE_SECONDS
-            )
+            await self.engine.call("DELETE", f"/containers/{container}", query={"force": "true", "v": "true"})
         except EngineError as error:
             # Gone, or just going: it removes itself as it ends.
             if error.status not in {404, 409}:

@@ -21,8 +21,8 @@ from barometer.errors import BarometerError
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 # A frame of output: one byte of which stream, three of nothing, four of length ("Attach to a container").
 _FRAME_HEADER = 8
-# The engine answers in milliseconds; under the load of a whole stack that starts, in seconds.
-_SECONDS = 10.0
+# The engine answers in milliseconds, or in some seconds where a whole stack starts at once on a small machine.
+_SECONDS = 30.0
 
 
 class EngineError(BarometerError):

@@ -64,11 +64,11 @@ def own_container(mounts: Path = Path("/proc/self/mountinfo")) -> str:
 async def _inside(engine: Engine, settings: RunnerSettings, container: str) -> Place:
     own = await _found(engine, f"/containers/{container}/json", f"container {container}", "BAROMETER_RUNNER_CONTAINER")
     networks: dict[str, Any] = own["NetworkSettings"]["Networks"]
-    addresses = {name: network["IPAddress"] for name, network in sorted(networks.items()) if network["IPAddress"]}
+    addresses = {name: network["IPAddress"] for name, network in sorted(networks.items()) if network.get("IPAddress")}
     name = settings.runner_network or next(iter(addresses), "")
     if name not in addresses:
         raise EngineError(f"the runner's container has no address in a network {name!r} (BAROMETER_RUNNER_NETWORK)")
-    labels: dict[str, str] = own["Config"]["Labels"] or {}
+    labels: dict[str, str] = own["Config"].get("Labels") or {}
     project = labels.get(_PROJECT, "")
     # One-offs, as those of `docker compose run` are, it lets alone; others it would make what its file says of a
     # service, or call orphans. So `down` does not end them either, but the runner does, which it stops.
@@ -79,7 +79,7 @@ async def _inside(engine: Engine, settings: RunnerSettings, container: str) -> P
 async def _outside(engine: Engine, settings: RunnerSettings) -> Place:
     name = settings.runner_network or _DEFAULT_NETWORK
     network = await _found(engine, f"/networks/{name}", f"network {name!r}", "BAROMETER_RUNNER_NETWORK")
-    address = next((_gateway(config) for config in network["IPAM"]["Config"] or () if "." in config["Subnet"]), "")
+    address = next((_gateway(config) for config in network["IPAM"].get("Config") or () if "." in config["Subnet"]), "")
     if not address:
         raise EngineError(f"Docker's network {name!r} has no IPv4 gateway (BAROMETER_RUNNER_NETWORK)")
     return Place(
