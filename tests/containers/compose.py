@@ -70,7 +70,8 @@ class Compose:
         """What `docker inspect` tells of the containers of a service, or of the whole project."""
         filters = [f"label=com.docker.compose.project={self.project}"]
         if service:
-            filters.append(f"label=com.docker.compose.service={service}")
+            # What the runner starts is one-off, and of its service too.
+            filters += [f"label=com.docker.compose.service={service}", "label=com.docker.compose.oneoff=False"]
         return self._inspect(filters, all_of_them=all_of_them)
 
     def environments(self) -> list[dict[str, Any]]:

@@ -181,4 +181,4 @@ def _records(container: str) -> float:
     """How many records a poller has carried, by its own meters."""
     read = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9464/metrics', timeout=5).read().decode())"
     lines = docker("exec", container, "python", "-c", read).splitlines()
-    return sum(float(line.split()[-1]) for line in lines if line.startswith("barometer_poller_batch_size_sum"))
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("barometer_poller_ended_records_total"))
