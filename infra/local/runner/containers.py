@@ -162,7 +162,7 @@ class ContainerLauncher:
                 "Memory": memory,
                 # Equal to the limit on memory: no swap.
                 "MemorySwap": memory,
-                # A share and no quota: who has no rival may take all, as a cold start does on Lambda too.
+                # A share and no quota: a start that has no rival may take all there is.
                 "CpuShares": max(_LEAST_SHARES, function.memory * _SHARES_OF_A_CPU // _MB_OF_A_CPU),
                 # The runner has the output; a copy that nobody bounds would fill the disk.
                 "LogConfig": {"Type": "none"},

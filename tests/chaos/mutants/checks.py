@@ -17,6 +17,8 @@ _CACHE = ".pytest_cache"
 _TEST_SECONDS = 150
 # The poller's tests run on one server and on a cluster; what is wrong is wrong on both.
 _WHICH = "not cluster"
+# So do the runner's, with processes and with containers.
+_WHERE = "not containers"
 _PASSED, _FAILED, _STOPPED = 0, 1, 2
 
 
@@ -58,7 +60,8 @@ def run_tests(
         BrokenCheckError: pytest did not get as far as running tests.
     """
     shutil.rmtree(tree.root / _CACHE, ignore_errors=True)
-    options = ["-q", "-n", str(workers), "--dist", "loadgroup", "--timeout", str(_TEST_SECONDS), "-k", _WHICH]
+    options = ["-q", "-n", str(workers), "--dist", "loadgroup", "--timeout", str(_TEST_SECONDS)]
+    options += ["-k", _WHICH, "-m", _WHERE]
     left_out = [f"--deselect={one}" for one in without]
     ran = tree.run(["-m", "pytest", *options, *(["-x"] if first else []), *left_out, *targets], seconds)
     if ran.status is None:
