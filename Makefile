@@ -15,10 +15,10 @@ NODE := ../scripts/with-node
 SAM := $(BIN)/uv tool run --quiet --from aws-sam-cli==1.170.0 sam
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check e2e containers compose-smoke sam-test bench bench-model soak chaos mutants train setup format openapi clean
+.PHONY: help up down test check e2e containers compose-smoke sam-test bench bench-model bench-containers soak chaos mutants train setup format openapi clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## start Barometer on this machine and print its address (UP="--port 9000 --detach" for options)
 	@$(BIN)/barometer up $(UP)
@@ -58,6 +58,11 @@ check: setup ## every gate that needs no running: lint, format, types, imports, 
 bench: setup ## posts a second through the whole stack, where the time goes, and what the poller alone moves
 	@$(BIN)/python -m tests.bench.pipeline
 	@$(BIN)/python -m tests.bench.poller
+
+bench-containers: setup ## cold starts and posts a second, containers beside processes (needs Docker with compose)
+	docker compose build --quiet
+	@$(BIN)/python -m tests.bench.launchers
+	@$(BIN)/python -m tests.bench.containers
 
 soak: MINUTES = 20
 soak: setup ## whether memory, files or streams grow under a steady load: MINUTES=20 RATE=100

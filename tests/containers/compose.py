@@ -93,7 +93,10 @@ class Compose:
 
     @property
     def key(self) -> str:
-        return self.run("run", "--rm", "-T", "--entrypoint", "cat", "barometer", "/secrets/admin.key").strip()
+        return self.secret("admin.key")
+
+    def secret(self, name: str) -> str:
+        return self.run("run", "--rm", "-T", "--entrypoint", "cat", "barometer", f"/secrets/{name}").strip()
 
     def client(self) -> httpx.Client:
         return httpx.Client(base_url=self.urls[0], headers={"Authorization": f"Bearer {self.key}"}, timeout=40)
