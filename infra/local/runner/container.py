@@ -152,7 +152,7 @@ class ContainerHandle:
         span = {"since": str(int(since)), "until": f"{time.time() + _OOM_SECONDS:.3f}"}
         filters = json.dumps({"container": [self._container], "event": ["oom"]})
         with contextlib.suppress(EngineError):
-            if await self._engine.events({**span, "filters": filters}):
+            if await self._engine.events({**span, "filters": filters}, seconds=_KILL_SECONDS):
                 self._memory = self._limit
                 return True
         return False

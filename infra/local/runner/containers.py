@@ -129,7 +129,7 @@ class ContainerLauncher:
                 "POST", "/containers/create", query={"name": name}, body=self._container(launch)
             )
         except EngineError as error:
-            if error.status != 404:
+            if error.status != 404 or "image" not in str(error):
                 raise
             target = image.rpartition(":")[2]
             raise EngineError(f"there is no image {image}; build it: docker compose build {target}", 404) from None
