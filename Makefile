@@ -10,12 +10,15 @@ MINUTES ?= 5
 RATE ?= 100
 SEED ?= 1
 PARTITIONS ?= 1
+STAGE ?=
+DEPLOY ?=
+DESTROY ?=
 MUTANTS ?=
 NODE := ../scripts/with-node
 SAM := $(BIN)/uv tool run --quiet --from aws-sam-cli==1.170.0 sam
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check e2e containers compose-smoke sam-test bench bench-model bench-containers soak chaos mutants train setup format openapi clean
+.PHONY: help up down test check check-aws deploy destroy e2e containers compose-smoke sam-test bench bench-model bench-containers soak chaos mutants train setup format openapi clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,8 +55,21 @@ check: setup ## every gate that needs no running: lint, format, types, imports, 
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(SAM) validate --lint --template template.yaml --region us-east-1
+	$(BIN)/uv tool run --quiet --from cfn-lint==1.58.0 cfn-lint infra/aws/*.yaml
 	$(BIN)/python -m functions.api.openapi --check
 	cd frontend && $(NODE) npm run check --silent
+
+check-aws: setup ## checkov on the templates: nothing open to the world, nothing unencrypted, or a reason beside it
+	$(BIN)/uv tool run --quiet --from checkov==3.3.30 checkov --quiet --compact --skip-download \
+		--framework cloudformation --directory infra/aws
+	$(BIN)/uv tool run --quiet --from checkov==3.3.30 checkov --quiet --compact --skip-download \
+		--config-file infra/aws/checkov.conf --file template.yaml
+
+deploy: setup ## Barometer on AWS: STAGE=dev DEPLOY="--plan" (says what it would do; docs/aws.md has the other options)
+	@$(BIN)/python -m infra.aws.deploy --stage "$(STAGE)" $(DEPLOY)
+
+destroy: setup ## delete what make deploy made, after asking: STAGE=dev
+	@$(BIN)/python -m infra.aws.destroy --stage "$(STAGE)" $(DESTROY)
 
 bench: setup ## posts a second through the whole stack, where the time goes, and what the poller alone moves
 	@$(BIN)/python -m tests.bench.pipeline
