@@ -14,14 +14,15 @@ STAGE ?=
 DEPLOY ?=
 DESTROY ?=
 MUTANTS ?=
+LOCALSTACK ?=
 NODE := ../scripts/with-node
 SAM := $(BIN)/uv tool run --quiet --from aws-sam-cli==1.170.0 sam
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check check-aws deploy destroy e2e containers compose-smoke sam-test bench bench-model bench-containers soak chaos mutants train setup format openapi clean
+.PHONY: help up down test check check-aws deploy destroy e2e containers compose-smoke sam-test localstack-deploy localstack-down bench bench-model bench-containers soak chaos mutants train setup format openapi clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: setup ## start Barometer on this machine and print its address (UP="--port 9000 --detach" for options)
 	@$(BIN)/barometer up $(UP)
@@ -43,7 +44,14 @@ containers: ## the same Barometer in containers, on http://127.0.0.1:3000 (needs
 
 compose-smoke: setup ## docker compose up, a first post in a browser, every service killed (skipped without a Docker engine)
 	@scripts/browser
-	@$(BIN)/python -m pytest -m containers tests/containers/test_compose.py
+	@$(BIN)/python -m pytest -m containers tests/containers/test_front_door.py tests/containers/test_first_post.py tests/containers/test_compose.py
+
+localstack-deploy: setup ## the same on LocalStack, with LOCALSTACK_AUTH_TOKEN set (docs/localstack.md); LOCALSTACK=--plan prints the commands
+	@scripts/browser
+	@SAM="$(SAM)" $(BIN)/python -m infra.localstack $(LOCALSTACK)
+
+localstack-down: ## stop what localstack-deploy started; posts stay
+	docker compose --profile localstack down
 
 sam-test: setup ## the template under AWS's own command line: build, validate, invoke each function, start-lambda (needs Docker)
 	@$(BIN)/python -m pytest -s -q -m containers tests/containers/test_sam.py
@@ -56,6 +64,7 @@ check: setup ## every gate that needs no running: lint, format, types, imports, 
 	$(BIN)/lint-imports
 	$(SAM) validate --lint --template template.yaml --region us-east-1
 	$(BIN)/uv tool run --quiet --from cfn-lint==1.58.0 cfn-lint infra/aws/*.yaml
+	$(BIN)/uv tool run --quiet zizmor==1.32.0 --quiet --offline --persona pedantic .github
 	$(BIN)/python -m functions.api.openapi --check
 	cd frontend && $(NODE) npm run check --silent
 

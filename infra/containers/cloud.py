@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from typing import Final
 
 from pydantic import Field
@@ -82,13 +83,6 @@ def deploy(settings: CloudSettings) -> None:
         BarometerError: it does not listen in time, or does not take the template.
     """
     template = read_template()
-    given = parameters(
-        settings,
-        database_url=settings.database_url.get_secret_value(),
-        redis_url=settings.redis_url.get_secret_value(),
-        public_origin=settings.public_origin,
-        endpoint=settings.cloud_endpoint,
-    )
     endpoint = f"http://127.0.0.1:{settings.cloud_port}"
     deployer = Deployer(endpoint)
     deadline = time.monotonic() + _LISTENS_SECONDS
@@ -96,7 +90,21 @@ def deploy(settings: CloudSettings) -> None:
         if time.monotonic() > deadline:
             raise BarometerError(f"nothing answers at {endpoint} after {_LISTENS_SECONDS:.0f} s")
         time.sleep(_TRY_AGAIN_SECONDS)
-    deployer.deploy(template, {**given, "LogLevel": os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO")})
+    deployer.deploy(template, given(settings))
+
+
+def given(settings: CloudSettings) -> Mapping[str, str]:
+    """The template's parameters, by this container's settings."""
+    return {
+        **parameters(
+            settings,
+            database_url=settings.database_url.get_secret_value(),
+            redis_url=settings.redis_url.get_secret_value(),
+            public_origin=settings.public_origin,
+            endpoint=settings.cloud_endpoint,
+        ),
+        "LogLevel": os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO"),
+    }
 
 
 def _deploy_and_open(settings: CloudSettings, gate: Gate) -> None:

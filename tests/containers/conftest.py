@@ -1,6 +1,8 @@
 """Tests that start containers: one worker runs them, one after the other, where an engine is."""
 
+import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,23 @@ def compose() -> Iterator[Compose]:
     """One Barometer in containers for all tests that leave it running."""
     with composed() as running:
         yield running
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A Barometer that runs, by its addresses and a key of an administrator."""
+
+    urls: list[str]
+    key: str
+
+
+@pytest.fixture(scope="session")
+def deployment(request: pytest.FixtureRequest) -> Deployment:
+    """The one that the environment names, else the one in containers."""
+    if url := os.environ.get("BAROMETER_SMOKE_URL"):
+        return Deployment([url], os.environ["BAROMETER_SMOKE_KEY"])
+    compose: Compose = request.getfixturevalue("compose")
+    return Deployment(compose.urls, compose.key)
 
 
 @pytest.fixture

@@ -1,22 +1,18 @@
-"""`docker compose up`, as a user runs it: a first post, every service stopped and killed, more pollers, nothing left.
+"""`docker compose up`, as a user runs it: every service stopped and killed, more pollers, nothing left.
 
-`make compose-smoke` runs this. Each test leaves the deployment whole for the next.
+`make compose-smoke` runs this after test_first_post.py. Each test leaves the deployment whole for the next.
 """
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.containers.compose import Compose, docker
 from tests.containers.sender import Sender, stored
 from tests.e2e.stack import wait_for
-from tests.e2e.test_dashboard import FLAGS
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -34,18 +30,6 @@ def client(compose: Compose, key: str) -> Iterator[httpx.Client]:
         yield connected
 
 
-@pytest.fixture
-def page() -> Iterator[Page]:
-    with sync_playwright() as play:
-        own = Path(play.chromium.executable_path)
-        found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        if not own.exists() and found is None:
-            pytest.skip("no Chromium on this machine: install one, or run `scripts/browser`")
-        browser = play.chromium.launch(executable_path=None if own.exists() else found, args=FLAGS)
-        yield browser.new_page(viewport={"width": 1440, "height": 1000})
-        browser.close()
-
-
 def whole_after(compose: Compose, client: httpx.Client, key: str, disturb: Callable[[], None]) -> int:
     """Send while something is disturbed; then every acknowledged post is stored once and the books balance."""
     with Sender(compose.urls[0], key) as sender:
@@ -59,36 +43,6 @@ def whole_after(compose: Compose, client: httpx.Client, key: str, disturb: Calla
     assert [one for one, times in found.items() if times > 1] == [], "stored twice"
     assert compose.audit()["balanced"]
     return len(sender.acknowledged)
-
-
-def test_a_first_post_is_scored_and_seen_on_both_ports(
-    compose: Compose, client: httpx.Client, key: str, page: Page, artifacts: Path
-) -> None:
-    for url in compose.urls:
-        text = f"Arriving now at {url}: this is a wonderful, lovely day"
-        page.goto(f"{url}/#key={key}")
-        expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=30_000)
-        answer = client.post("/api/posts", json={"posts": [{"text": text, "source": "test"}]})
-        assert answer.status_code == 202, answer.text
-
-        post = page.get_by_role("article").filter(has_text=text).first
-        expect(post).to_be_visible(timeout=20_000)
-        expect(post).to_contain_text("positive", ignore_case=True)
-    page.wait_for_load_state("networkidle")
-    page.screenshot(path=artifacts / "compose-dashboard.png")
-
-
-def test_a_page_of_another_origin_gets_neither_session_nor_socket(compose: Compose, key: str) -> None:
-    url = compose.urls[0]
-    foreign = {"Origin": "http://elsewhere.example"}
-
-    assert httpx.post(f"{url}/api/session", json={"key": key}, headers=foreign, timeout=40).status_code == 403
-    handshake = {
-        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "SGVsbG8sIHdvcmxkIQ==", "Authorization": f"Bearer {key}",
-    }  # fmt: skip
-    assert httpx.get(f"{url}/socket", headers={**handshake, **foreign}, timeout=40).status_code == 403
-    assert httpx.get(url, headers={"Host": "elsewhere.example"}, timeout=40).status_code == 421
 
 
 def test_each_function_is_a_container_of_its_image_that_may_do_what_it_may_on_lambda(compose: Compose) -> None:

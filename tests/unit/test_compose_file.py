@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 import yaml
 
 from barometer.settings import Settings, variable_of
@@ -11,15 +12,16 @@ from infra.containers.secrets import SecretsSettings
 from infra.feeds.settings import FeedSettings
 from infra.local.names import STEPS
 from infra.local.template import TEMPLATE, read_template
+from infra.localstack.deploy import SERVICES as SERVICES_OF_LOCALSTACK
 
 ROOT = TEMPLATE.parent
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-STORES = {"postgres", "valkey"}
-OURS = {name: service for name, service in SERVICES.items() if name not in STORES and name not in STEPS}
-# Of `docker compose` itself.
-FOREIGN = {"COMPOSE_PROJECT_NAME"}
+OTHERS = {"postgres", "valkey", "localstack"}
+OURS = {name: service for name, service in SERVICES.items() if name not in OTHERS and name not in STEPS}
+# Of `docker compose` itself, and what `make localstack-deploy` says.
+FOREIGN = {"COMPOSE_PROJECT_NAME", "BAROMETER_HTTP_API", "BAROMETER_SOCKET_API"}
 
 
 def variables() -> set[str]:
@@ -81,9 +83,20 @@ def test_the_front_door_knows_the_ids_that_the_template_gives_the_apis() -> None
     resources = json.loads(read_template().body)["Resources"]
     ids = {name: json.dumps(resources[name]["Properties"]["Tags"]) for name in ("HttpApi", "SocketApi")}
 
-    environment = SERVICES["front-door"]["environment"]
-    assert environment["BAROMETER_HTTP_API"] in ids["HttpApi"]
-    assert environment["BAROMETER_SOCKET_API"] in ids["SocketApi"]
+    for door in ("front-door", "localstack-front-door"):
+        environment = SERVICES[door]["environment"]
+        assert environment["BAROMETER_HTTP_API"].removeprefix("${BAROMETER_HTTP_API:-").rstrip("}") in ids["HttpApi"]
+        assert (
+            environment["BAROMETER_SOCKET_API"].removeprefix("${BAROMETER_SOCKET_API:-").rstrip("}") in ids["SocketApi"]
+        )
+
+
+@pytest.mark.parametrize("api", ["HttpApi", "SocketApi"])
+def test_both_emulators_are_told_an_api_s_id_as_each_asks_for_it(api: str) -> None:
+    _, tags, _ = json.loads(read_template().body)["Resources"][api]["Properties"]["Tags"]["Fn::If"]
+
+    assert set(tags) == {"ms-custom-id", "_custom_id_"}
+    assert len(set(tags.values())) == 1
 
 
 def test_what_is_ours_may_do_nothing_but_its_work() -> None:
@@ -95,14 +108,29 @@ def test_what_is_ours_may_do_nothing_but_its_work() -> None:
         assert (name == "runner") == ("user" in service), "only the runner is not who its image says"
 
 
-def test_only_the_runner_has_the_engine_and_only_the_front_door_can_be_reached() -> None:
+def test_only_what_starts_functions_has_the_engine_and_only_the_front_door_can_be_reached() -> None:
     sockets = [name for name, service in SERVICES.items() if "docker.sock" in str(service.get("volumes"))]
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
 
-    assert sockets == ["runner"]
-    assert list(published) == ["front-door"]
-    assert all(port.startswith("${BAROMETER_BIND:-127.0.0.1}:") for port in published["front-door"])
-    assert "/secrets" not in str(SERVICES["runner"].get("volumes"))
+    assert sockets == ["runner", "localstack"]
+    assert list(published) == ["front-door", "localstack", "localstack-front-door"]
+    for door in ("front-door", "localstack-front-door"):
+        assert all(port.startswith("${BAROMETER_BIND:-127.0.0.1}:") for port in published[door])
+    assert all(port.startswith("127.0.0.1:") for port in published["localstack"])
+    for name in sockets:
+        assert "/secrets" not in str(SERVICES[name].get("volumes"))
+
+
+def test_nothing_of_localstack_starts_or_is_asked_for_unless_it_is_named() -> None:
+    own = {name: service for name, service in SERVICES.items() if name.startswith("localstack")}
+
+    assert set(own) == {"localstack-token", "localstack", *SERVICES_OF_LOCALSTACK}
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["localstack"]} == set(own)
+    assert [
+        one for name, one in SERVICES.items() if name not in own and "localstack" in str(one.get("depends_on"))
+    ] == []
+    # Compose asks for a variable of a service that it does not start, too.
+    assert re.findall(r"(?<!\$)\$\{[A-Z_]+:?\?", TEXT) == []
 
 
 def test_no_password_stands_in_the_file() -> None:
@@ -111,7 +139,7 @@ def test_no_password_stands_in_the_file() -> None:
 
 def test_everything_that_runs_starts_again_when_it_ends() -> None:
     for name, service in SERVICES.items():
-        if name in STEPS or service.get("profiles") == ["tools"]:
+        if name in STEPS or name in {"localstack", "localstack-token"} or service.get("profiles") == ["tools"]:
             continue
         once = name in {"secrets", "migrations"}
         assert service["restart"] == ("on-failure:3" if once else "unless-stopped"), name
