@@ -28,10 +28,17 @@ CONFINED = [
     "--cap-drop", "ALL", "--security-opt", "no-new-privileges:true",
 ]  # fmt: skip
 
+# What Amazon Linux 2023 has, which a base image that stands in for AWS's may not be: glibc 2.34 and GCC 11's libraries.
+NEWEST = {"GLIBC": [2, 34], "GLIBCXX": [3, 4, 29], "CXXABI": [1, 3, 13]}
 # Run as root inside, who may look everywhere; it tells what a person would look for.
 LOOK = """
-import json, os, pathlib, shutil, sys
+import json, os, pathlib, re, shutil, sys
 code = [path for root in ("/var/task", "/opt") for path in pathlib.Path(root).rglob("*")]
+asked = {}
+for library in (path for path in code if ".so" in path.suffixes):
+    for name, version in re.findall(rb"\\0(GLIBC|GLIBCXX|CXXABI)_([0-9.]+)(?=\\0)", library.read_bytes()):
+        number = [int(part) for part in version.split(b".")]
+        asked[name.decode()] = max(number, asked.get(name.decode(), []))
 def bytecode(path):
     return (path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc").exists()
 print(json.dumps({
@@ -46,6 +53,7 @@ print(json.dumps({
         if path.suffix == ".py" and not bytecode(path) and path != pathlib.Path("/var/task/functions/__init__.py")
     ),
     "tools": [tool for tool in ("uv", "uvx") if shutil.which(tool)],
+    "asked": asked,
     "caches": [path for path in ("/root/.cache", "/build", "/tmp/uv") if os.path.exists(path)],
 }))
 """
@@ -91,8 +99,12 @@ class TestAnImage:
         assert labels["licenses"] == "MIT"
         assert all(labels[name] for name in ("description", "version", "revision"))
 
-    def test_holds_its_own_function_ready_to_run_and_nothing_else(self, step: str):
-        assert look(step) == {
+    def test_holds_its_own_function_ready_to_run_on_amazon_linux_and_nothing_else(self, step: str):
+        found = look(step)
+        asked = found.pop("asked")
+        assert asked
+        assert {name: version for name, version in asked.items() if version > NEWEST[name]} == {}
+        assert found == {
             "task": ["functions"],
             "functions": [step],
             "tests": [],
