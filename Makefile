@@ -44,7 +44,7 @@ containers: ## the same Barometer in containers, on http://127.0.0.1:3000 (needs
 
 compose-smoke: setup ## docker compose up, a first post in a browser, every service killed (skipped without a Docker engine)
 	@scripts/browser
-	@$(BIN)/python -m pytest -m containers tests/containers/test_front_door.py tests/containers/test_first_post.py tests/containers/test_compose.py
+	@$(BIN)/python -m pytest -m containers tests/containers/test_front_door.py tests/containers/test_images.py tests/containers/test_first_post.py tests/containers/test_compose.py
 
 localstack-deploy: setup ## the same on LocalStack, with LOCALSTACK_AUTH_TOKEN set (docs/localstack.md); LOCALSTACK=--plan prints the commands
 	@scripts/browser
