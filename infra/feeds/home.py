@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from barometer.errors import BarometerError
+from barometer.settings import Settings, load
 from infra.local.home import Home
 from infra.local.names import CREDENTIALS, REGION
 from infra.local.state import read_state
@@ -12,13 +13,13 @@ from infra.local.state import read_state
 def enter(path: Path) -> Home:
     """Let this process's environment name the parts of the home at ``path``; what it names already stays.
 
-    With a ``BAROMETER_REDIS_URL`` that is not the home's, the environment speaks of a Barometer elsewhere and stays as
-    it is.
+    With a ``BAROMETER_REDIS_URL`` (or such a secret) that is not the home's, the environment speaks of a Barometer
+    elsewhere and stays as it is.
 
     Raises:
         BarometerError: nothing runs there, and the environment does not say where else.
     """
-    home, named = Home.at(path), os.environ.get("BAROMETER_REDIS_URL")
+    home, named = Home.at(path), load(Settings).redis_url.get_secret_value()
     state = read_state(home)
     if state.ports is None or state.phase != "ready" or not home.is_held():
         if named:
