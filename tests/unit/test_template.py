@@ -125,11 +125,12 @@ def test_an_image_starts_the_handler_that_the_template_names() -> None:
 
 
 def test_images_are_made_with_the_versions_that_the_project_has() -> None:
-    dockerfile = (ROOT / "functions" / "Dockerfile").read_text()
+    dockerfiles = "".join((ROOT / folder / "Dockerfile").read_text() for folder in ("functions", "infra"))
     locked = {package["name"]: package["version"] for package in tomllib.loads(LOCK.read_text())["package"]}
 
-    assert re.findall(r"^ARG UV=(\S+)$", dockerfile, re.MULTILINE) == [locked["uv"]]
-    assert re.findall(r"^ARG VERSION=(\S+)$", dockerfile, re.MULTILINE) == [locked["barometer"]]
+    assert set(re.findall(r"^ARG UV=(\S+)$", dockerfiles, re.MULTILINE)) == {locked["uv"]}
+    assert set(re.findall(r"^ARG VERSION=(\S+)$", dockerfiles, re.MULTILINE)) == {locked["barometer"]}
+    assert len(set(re.findall(r"^ARG PYTHON=(\S+)$", dockerfiles, re.MULTILINE))) == 1
 
 
 def test_a_dockerfile_is_read_by_the_classic_builder_and_a_dear_image_is_made_last() -> None:
