@@ -43,13 +43,23 @@ def network() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("domain", "asked"),
+    ("domain", "asked", "socket"),
     [
-        ("", {"host": "emulator:4566", "path": "/_aws/execute-api/ba20e7e1/api/posts?limit=1"}),
-        ("execute-api.example:4566", {"host": "ba20e7e1.execute-api.example:4566", "path": "/api/posts?limit=1"}),
+        (
+            "",
+            {"host": "emulator:4566", "path": "/_aws/execute-api/ba20e7e1/api/posts?limit=1"},
+            {"host": "emulator:4566", "path": "/_aws/execute-api/ba20e7e2/live?since=1"},
+        ),
+        (
+            "execute-api.example:4566",
+            {"host": "ba20e7e1.execute-api.example:4566", "path": "/api/posts?limit=1"},
+            {"host": "ba20e7e2.execute-api.example:4566", "path": "/live?since=1"},
+        ),
     ],
 )
-def test_an_api_is_called_by_its_path_or_by_its_host(network: str, domain: str, asked: dict[str, str]) -> None:
+def test_an_api_is_called_by_its_path_or_by_its_host(
+    network: str, domain: str, asked: dict[str, str], socket: dict[str, str]
+) -> None:
     door = docker(
         *("run", "--detach", "--rm", "--read-only", "--tmpfs", "/tmp", "--network", network),  # noqa: S108 (its own)
         *(
@@ -73,5 +83,7 @@ def test_an_api_is_called_by_its_path_or_by_its_host(network: str, domain: str, 
             return answer if answer.status_code == 200 else None
 
         assert json.loads(wait_for(ask, "the front door answers", 30).content) == asked
+        handshake = {"Connection": "Upgrade", "Upgrade": "websocket"}
+        assert httpx.get(f"{url}/socket?since=1", headers=handshake, timeout=5).json() == socket
     finally:
         docker("rm", "--force", door)
