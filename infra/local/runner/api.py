@@ -80,12 +80,13 @@ class LambdaApi:
             payload=await _payload(request, REQUEST_BYTES if kind == "RequestResponse" else EVENT_BYTES),
             client_context=_client_context(request),
             trace=request.headers.get("X-Amzn-Trace-Id", ""),
+            with_log=request.headers.get("X-Amz-Log-Type") == "Tail",
         )
         if kind == "Event":
             self._events.put(await self._runner.find(name), invocation)
             return web.Response(status=202, headers={"x-amzn-RequestId": invocation.id})
         outcome = await self._runner.invoke(name, invocation)
-        return _answer(outcome, with_log=request.headers.get("X-Amz-Log-Type") == "Tail")
+        return _answer(outcome, with_log=invocation.with_log)
 
     async def _proxy(self, request: web.Request) -> web.Response:
         # Read before it is judged: how to refuse it depends on what it is.

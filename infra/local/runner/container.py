@@ -20,8 +20,10 @@ _KILL_SECONDS = 5.0
 _KILL_PAUSES = (0.0, 1.0, 2.0, 4.0, 8.0)
 # Its last words are here as soon as its end is known, or a moment later.
 _LAST_WORDS_SECONDS = 1.0
-# Output comes through the engine, and may be overtaken by the answer that followed it.
-_OVERTAKEN_SECONDS = 0.001
+# After how long a silence there is no output that the answer has overtaken: as a rule, and for who reads it at once.
+_SILENCE_SECONDS, _SURE_SILENCE_SECONDS = 0.001, 0.02
+# One that never falls silent is waited for this many silences.
+_MOST_SILENCES = 5
 # How old a figure of memory may be: at first, when it grows, and later. There may be many containers, and the engine
 # needs some milliseconds for each figure.
 _FIRST_MEMORY_SECONDS, _MEMORY_SECONDS = 0.5, 5.0
@@ -50,6 +52,7 @@ class ContainerHandle:
         self._name = name
         self._limit = limit * 1_048_576
         self._on_output = on_output
+        self._heard_at = 0.0
         self._memory = 0
         self._measured_at = 0.0
         self._measured_for = _FIRST_MEMORY_SECONDS
@@ -91,14 +94,21 @@ class ContainerHandle:
             self._chore(self._measure())
         return self._memory
 
-    async def drain(self) -> None:
+    async def drain(self, *, surely: bool) -> None:
         """See ``Handle.drain``.
 
-        Output and answer come by different ways. Nearly always the output, which was written first, is here first;
-        for the rest an answer waits a millisecond. A line that is later still stands after its REPORT in the log.
+        Output and answer come by different ways, and the answer may overtake. So it waits until nothing was heard for a
+        millisecond, and for 20 where the output goes with it; in all at most 5 and 100. A line that is later still
+        stands after its REPORT in the log.
         """
-        if not self._life.done():
-            await asyncio.sleep(_OVERTAKEN_SECONDS)
+        silence = _SURE_SILENCE_SECONDS if surely else _SILENCE_SECONDS
+        for _ in range(_MOST_SILENCES):
+            if self._life.done():
+                return
+            asked_at = time.monotonic()
+            await asyncio.sleep(silence)
+            if self._heard_at < asked_at:
+                return
 
     def kill(self) -> None:
         """See ``Handle.kill``."""
@@ -126,7 +136,7 @@ class ContainerHandle:
             async with self._engine.exit_of(self._container) as exiting, self._engine.output_of(self._container) as out:
                 await self._engine.call("POST", f"{self._path}/start")
                 self._started.set_result(None)
-                copying = asyncio.create_task(out.copy_to(self._on_output))
+                copying = asyncio.create_task(out.copy_to(self._hear))
                 try:
                     code = await exiting.code()
                 finally:
@@ -144,6 +154,10 @@ class ContainerHandle:
         if code == 0 or number not in set(signal.Signals):
             return Exit(code)
         return Exit(signal=signal_name(number), out_of_memory=await self._out_of_memory(number, since))
+
+    def _hear(self, output: bytes) -> None:
+        self._heard_at = time.monotonic()
+        self._on_output(output)
 
     async def _out_of_memory(self, number: int, since: float) -> bool:
         """Whether the kernel ended it. The engine says so in an event, which may come after the end itself."""

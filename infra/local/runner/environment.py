@@ -132,7 +132,7 @@ class Environment:
             self._doomed = self._doomed or not invocation.answer.done()
         seconds = time.monotonic() - started
         self._watch_memory()
-        await self._handle.drain()
+        await self._handle.drain(surely=invocation.with_log)
         status = _status(answer)
         if self._doomed or self._api.broken:
             # Once its death is certain, its place is free and what it wrote is here.
@@ -162,7 +162,7 @@ class Environment:
         self._doomed = True
         if self._handle is not None:
             await self._handle.stop(grace)
-            await self._handle.drain()
+            await self._handle.drain(surely=False)
         await self._api.close()
 
     def _init_failed(self, answer: Answer) -> None:

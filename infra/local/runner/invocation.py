@@ -38,11 +38,13 @@ class Invocation:
         payload: the event, JSON.
         client_context: the caller's context, JSON; ``""`` for none.
         trace: X-Ray header of the caller; ``""`` for none.
+        with_log: whether the caller wants the end of the log with the answer.
     """
 
     payload: bytes
     client_context: str = ""
     trace: str = ""
+    with_log: bool = False
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     # Set once, by whatever comes first: the answer, the exit, the timeout.
     answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -51,7 +53,7 @@ class Invocation:
 
     def again(self) -> "Invocation":
         """The same request, for another environment."""
-        return Invocation(self.payload, self.client_context, self.trace, self.id)
+        return Invocation(self.payload, self.client_context, self.trace, self.with_log, self.id)
 
     def settle(self, answer: Answer) -> None:
         """Set the answer, if nobody has yet."""

@@ -84,8 +84,12 @@ class Handle(Protocol):
         """Bytes of memory it uses, as last seen; 0 when that cannot be told (yet)."""
         ...
 
-    async def drain(self) -> None:
-        """Hand over what it wrote before it gave its last answer; takes no longer than a millisecond or two."""
+    async def drain(self, *, surely: bool) -> None:
+        """Hand over what it wrote before it gave its last answer.
+
+        Args:
+            surely: somebody reads it at once, so it may take some hundredths of a second; else a few thousandths.
+        """
         ...
 
     def kill(self) -> None:

@@ -122,7 +122,7 @@ class ProcessHandle:
         except psutil.Error:
             return 0
 
-    async def drain(self) -> None:
+    async def drain(self, *, surely: bool) -> None:  # noqa: ARG002 (it always is)
         """See ``Handle.drain``. What was written before an answer came is in the pipe by then: no waiting."""
         self._drain()
 
