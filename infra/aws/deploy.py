@@ -212,8 +212,10 @@ def choices_of(arguments: Sequence[str], version: str) -> tuple[Choices, bool]:
     """What the command line asks for, and whether it is only to be planned."""
     parser = argparse.ArgumentParser(prog="make deploy", description="Deploy Barometer to AWS.")
     parser.add_argument("--stage", type=stage, required=True)
-    parser.add_argument("--feed", choices=["none", "simulate"], default="none")
-    parser.add_argument("--domain", default="", help="of your own; CloudFront's without")
+    parser.add_argument(
+        "--feed", choices=["none", "simulate"], default="", help="as before, if not said; none at first"
+    )
+    parser.add_argument("--domain", default="", help="of your own; as before if not said")
     parser.add_argument("--certificate", default="", help="its certificate's ARN in us-east-1")
     parser.add_argument("--set", type=_setting, action="append", default=[], metavar="STACK.PARAMETER=VALUE")
     parser.add_argument("--plan", action="store_true", help="print every command and run none")

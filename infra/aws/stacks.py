@@ -47,15 +47,15 @@ class Choices:
     Args:
         stage: tells it from another in the same account.
         version: end of the images' tags.
-        feed: ``none`` or ``simulate``.
-        domain: a domain of one's own; empty for CloudFront's.
+        feed: ``none`` or ``simulate``; empty for what it was before.
+        domain: a domain of one's own; empty for what it was before, CloudFront's at first.
         certificate: its certificate's ARN in us-east-1.
         settings: parameters beyond these, of any stack: ``{"data": {"MostCapacity": "16"}}``.
     """
 
     stage: str
     version: str
-    feed: str = "none"
+    feed: str = ""
     domain: str = ""
     certificate: str = ""
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -85,7 +85,6 @@ def stacks(choices: Choices) -> dict[str, Stack]:
             "DatabaseUrl": Output("data", "DatabaseUrl"),
             "DatabaseUserArn": Output("data", "DatabaseUserArn"),
             "AdminKeyArn": Output("data", "AdminKeyArn"),
-            "Feed": choices.feed,
         },
         "app": {
             "DatabaseUrl": Output("data", "DatabaseUrl"),
@@ -100,8 +99,6 @@ def stacks(choices: Choices) -> dict[str, Stack]:
         "edge": {
             "HttpApiId": Output("app", "HttpApiId"),
             "SocketApiId": Output("app", "SocketApiId"),
-            "DomainName": choices.domain,
-            "CertificateArn": choices.certificate,
         },
         "services": {
             "PrivateSubnetIds": Output("network", "PrivateSubnetIds"),
@@ -114,7 +111,6 @@ def stacks(choices: Choices) -> dict[str, Stack]:
             "RedisUrl": Output("data", "RedisUrl"),
             "RedisSecretArn": Output("data", "RedisSecretArn"),
             "AlarmTopicArn": Output("base", "AlarmTopicArn"),
-            "Feed": choices.feed,
         },
         "watch": {
             "AppStack": app,
@@ -122,6 +118,10 @@ def stacks(choices: Choices) -> dict[str, Stack]:
             "AlarmTopicArn": Output("base", "AlarmTopicArn"),
         },
     }
+    if choices.feed:
+        told["jobs"]["Feed"] = told["services"]["Feed"] = choices.feed
+    if choices.domain:
+        told["edge"] |= {"DomainName": choices.domain, "CertificateArn": choices.certificate}
     # A partition that a function writes to and no poller reads would keep its posts for ever.
     partitions = {
         name: parameters["Partitions"] for name, parameters in choices.settings.items() if "Partitions" in parameters

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -88,11 +89,13 @@ def test_no_permission_is_for_everything_but_the_token_of_the_registry() -> None
     assert wide == [("jobs.ExecutionRole", "ecr:GetAuthorizationToken")]
 
 
-def test_a_role_is_taken_by_services_of_this_account_alone() -> None:
+def test_a_role_is_taken_by_services_alone_and_for_this_account_where_they_say_for_whom() -> None:
     for name in OURS:
         for key, role in resources(name, "AWS::IAM::Role").items():
             (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
             assert list(trust["Principal"]) == ["Service"], key
+            if trust["Principal"] == {"Service": "rds.amazonaws.com"}:
+                continue
             assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}, key
 
 
@@ -190,6 +193,9 @@ def test_a_task_s_image_is_one_that_is_pushed_and_the_poller_has_time_to_drain()
         for container in task["Properties"]["ContainerDefinitions"]
     }
     dockerfile = (REPOSITORY / "infra/Dockerfile").read_text()
+    # The command of the migrations is in this folder, of which an image is given no more than that.
+    kept = (REPOSITORY / ".dockerignore").read_text().partition("\ninfra/aws\n")[2].splitlines()
+    assert {"!infra/aws/__init__.py", "!infra/aws/prepare.py"} <= set(kept)
     for target in ("poller", "feeds", "cloud"):
         assert f"${{TasksRepositoryUri}}:{target}-${{Version}}" in tags
         assert re.search(rf"^FROM \S+ AS {target}$", dockerfile, re.MULTILINE)
@@ -280,6 +286,26 @@ def test_the_edge_gives_the_headers_of_the_front_door() -> None:
             item["Override"] for item in config["CustomHeadersConfig"]["Items"]
         ]
         assert not any(overrides), "a response's own headers stay"
+
+
+@pytest.mark.parametrize(
+    ("function", "asked", "given"),
+    [
+        ("PageFunction", "/", "/index.html"),
+        ("PageFunction", "/topics/trams", "/index.html"),
+        ("PageFunction", "/assets/index-1a2b.js", "/assets/index-1a2b.js"),
+        ("PageFunction", "/v1.2/page", "/index.html"),
+        ("SocketFunction", "/socket", "/live"),
+    ],
+)
+def test_a_path_leads_where_the_front_door_leads_it(function: str, asked: str, given: str) -> None:
+    code = template("edge")["Resources"][function]["Properties"]["FunctionCode"]
+    call = f"{code}; console.log(handler({{request: {{uri: {json.dumps(asked)}}}}}).uri)"
+    ran = subprocess.run(
+        [REPOSITORY / "scripts" / "with-node", "node", "-e", call],
+        capture_output=True, text=True, timeout=60, check=True, cwd=REPOSITORY / "frontend",
+    )  # fmt: skip
+    assert ran.stdout == f"{given}\n"
 
 
 def test_an_api_s_errors_pass_the_edge_as_they_are_and_nothing_of_it_is_cached() -> None:
