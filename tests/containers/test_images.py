@@ -54,6 +54,7 @@ print(json.dumps({
     ),
     "tools": [tool for tool in ("uv", "uvx") if shutil.which(tool)],
     "asked": asked,
+    "bytes": sum(path.lstat().st_size for path in code if path.is_file()),
     "caches": [path for path in ("/root/.cache", "/build", "/tmp/uv") if os.path.exists(path)],
 }))
 """
@@ -86,7 +87,10 @@ def look(step: str) -> Any:
 @pytest.mark.parametrize("step", STEPS)
 class TestAnImage:
     def test_adds_little_to_its_base(self, step: str):
-        added = inspected(f"barometer:{step}")["Size"] - inspected(BASE)["Size"]
+        added = look(step)["bytes"]
+        if docker("info", "--format", "{{.Driver}}").strip() == "overlay2":
+            # Other drivers count what is packed as well. This one sees what a layer has once more.
+            added = inspected(f"barometer:{step}")["Size"] - inspected(BASE)["Size"]
         print(f"\n{step}: {added / 1e6:.1f} MB over {BASE}")  # noqa: T201 (for whoever writes it down)
         assert 0 < added < MOST_BYTES[step]
 
@@ -101,7 +105,7 @@ class TestAnImage:
 
     def test_holds_its_own_function_ready_to_run_on_amazon_linux_and_nothing_else(self, step: str):
         found = look(step)
-        asked = found.pop("asked")
+        asked, _ = found.pop("asked"), found.pop("bytes")
         assert asked
         assert {name: version for name, version in asked.items() if version > NEWEST[name]} == {}
         assert found == {
