@@ -26,7 +26,7 @@ SERVICES: Final = ("localstack-poller", "localstack-feed", "localstack-front-doo
 BUILT: Final = ".aws-sam/build/template.yaml"
 _CONFIG: Final = Config(connect_timeout=2, read_timeout=60, retries={"total_max_attempts": 3}, proxies={})
 _WAIT_SECONDS: Final = "300"
-# LocalStack's name for this machine; SAM takes the other one for a registry, and both are 127.0.0.1.
+# What else this machine is called in the address of a repository.
 _LOCAL_NAMES: Final = ("localhost.localstack.cloud", "127.0.0.1")
 
 
