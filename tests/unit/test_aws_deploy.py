@@ -15,24 +15,23 @@ from infra.aws.stacks import NO_ORIGIN, stacks
 from infra.local.program import REPOSITORY
 
 # AWS and Docker, which are outside this machine: it notes how it was called, and answers as they would.
-STAND_IN = """#!{python}
+STAND_IN = """#!{python} -SE
 import json, os, sys
-from pathlib import Path
-name, rest = Path(sys.argv[0]).name, sys.argv[1:]
-folder = Path(os.environ["STAND_INS"])
-with (folder / "calls").open("a") as file:
+name, rest = os.path.basename(sys.argv[0]), sys.argv[1:]
+folder = os.environ["STAND_INS"]
+with open(folder + "/calls", "a") as file:
     file.write(json.dumps([name, *rest]) + "\\n")
 if os.environ.get("FAIL") and os.environ["FAIL"] in " ".join(rest):
     sys.exit(3)
-stacks = folder / "stacks"
-made = stacks.read_text().split() if stacks.exists() else []
+stacks = folder + "/stacks"
+made = open(stacks).read().split() if os.path.exists(stacks) else []
 asked = rest[rest.index("--stack-name") + 1] if "--stack-name" in rest else ""
 if rest[:2] in (["cloudformation", "deploy"], ["deploy", "--template"]) and asked not in made:
-    stacks.write_text(" ".join([*made, asked]))
+    open(stacks, "w").write(" ".join([*made, asked]))
 if rest[:2] == ["cloudformation", "describe-stacks"]:
     if asked not in made:
         sys.exit("Stack with id " + asked + " does not exist")
-    outputs = json.loads((folder / "outputs").read_text())[asked.rpartition("-")[2]]
+    outputs = json.load(open(folder + "/outputs"))[asked.rpartition("-")[2]]
     print(json.dumps({{"Stacks": [{{"Outputs": [{{"OutputKey": k, "OutputValue": v}} for k, v in outputs.items()]}}]}}))
 elif rest[:2] == ["ecs", "describe-tasks"]:
     print(os.environ.get("EXIT_CODE", "0"))

@@ -48,6 +48,15 @@ def test_a_wrong_setting_stops_the_cold_start_and_is_named(function: str, variab
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_cold_start_without_secrets_manager_fails_by_the_name_that_the_poller_takes_for_nobodys_fault(function: str):
+    away = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}  # fmt: skip
+    start = cold_start(function, BAROMETER_REDIS_URL="rediss://a", BAROMETER_REDIS_SECRET="b", **away)
+    assert start.returncode == 1
+    assert start.stderr.rstrip().splitlines()[-1].startswith("barometer.errors.UnavailableError")
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_nobody_pays_for_tracing_who_does_not_trace(function: str):
     loaded = "import sys; print('aws_xray_sdk' in sys.modules)"
     where_lambda_traces = {"LAMBDA_TASK_ROOT": str(ROOT), "AWS_DEFAULT_REGION": "us-east-1"}
