@@ -122,14 +122,9 @@ def stacks(choices: Choices) -> dict[str, Stack]:
         told["jobs"]["Feed"] = told["services"]["Feed"] = choices.feed
     if choices.domain:
         told["edge"] |= {"DomainName": choices.domain, "CertificateArn": choices.certificate}
-    # A partition that a function writes to and no poller reads would keep its posts for ever.
-    partitions = {
-        name: parameters["Partitions"] for name, parameters in choices.settings.items() if "Partitions" in parameters
-    }
-    everywhere = next(iter(partitions.values()), "")
-    for name in ("app", "services"):
-        if everywhere:
-            told[name]["Partitions"] = everywhere
+    # What the application and its tasks must agree on: a partition that no poller reads would keep its posts for ever.
+    app_settings = choices.settings.get("app", {})
+    told["services"] |= {name: app_settings[name] for name in ("Partitions", "RetentionDays") if name in app_settings}
     return {
         name: Stack(
             name,

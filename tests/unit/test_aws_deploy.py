@@ -138,8 +138,17 @@ def test_a_command_that_fails_ends_it_with_its_name(
     assert _kinds(calls())[-1] == "docker build"
 
 
-def test_settings_reach_their_stacks_and_partitions_both(calls: Any) -> None:
-    asked = ["--set", "data.MostCapacity=16", "--set", "app.Partitions=3", "--feed", "simulate"]
+def test_settings_reach_their_stacks_and_some_the_tasks_too(calls: Any) -> None:
+    asked = [
+        "--set",
+        "data.MostCapacity=16",
+        "--set",
+        "app.Partitions=3",
+        "--set",
+        "app.RetentionDays=7",
+        "--feed",
+        "simulate",
+    ]
     assert deploy.main(["--stage", "dev", *asked]) == 0
     made = calls()
     assert [kind for kind, call in zip(_kinds(made), made, strict=True) if "Partitions=3" in call] == [

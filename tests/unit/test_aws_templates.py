@@ -219,6 +219,15 @@ def test_the_poller_scales_on_what_it_tells_cloudwatch() -> None:
         assert dimensions == {"deployment", "service"}
 
 
+def test_tasks_and_application_agree_where_neither_is_told() -> None:
+    parameters = template("services")["Parameters"]
+    for name in ("Partitions", "RetentionDays"):
+        assert parameters[name]["Default"] == template("app")["Parameters"][name]["Default"]
+    text = template("app")["Resources"]["PipesParameter"]["Properties"]["Value"]["Fn::Sub"]
+    raw = Deployment.model_validate_json(text).streams["raw"].maximum_length
+    assert template("services")["Resources"]["StreamsFill"]["Properties"]["Threshold"] == raw / 2
+
+
 def _walk(node: Any) -> Iterator[dict[str, Any]]:
     if isinstance(node, dict):
         yield node
