@@ -34,11 +34,15 @@ def destroy(choices: Choices, hands: Hands) -> None:
     hands.say("aws rds describe-db-cluster-snapshots --snapshot-type manual; aws elasticache describe-snapshots")
 
 
-def _ask(choices: Choices, *, even_prod: bool) -> None:
-    """Have it said that it is meant. Raises ``BarometerError`` if it is not."""
+def _ask(choices: Choices, hands: Hands, *, even_prod: bool) -> None:
+    """Say what there is, and have it said that it is meant. Raises ``BarometerError`` if it is not."""
     if choices.stage == "prod" and not even_prod:
         raise BarometerError("prod is not deleted without --even-prod")
-    sys.stdout.write(f"This deletes {choices.stack_name('*')} and every post in it. Type the stage's name: ")
+    names = [choices.stack_name(name) for name in stacks(choices)]
+    found = [name for name in names if hands.outputs(name, name) is not None]
+    if not found:
+        raise BarometerError(f"there is no {choices.stack_name('*')}")
+    sys.stdout.write(f"This deletes {', '.join(found)}, and every post.\nType the stage's name: ")
     sys.stdout.flush()
     if sys.stdin.readline().strip() != choices.stage:
         raise BarometerError("nothing was deleted")
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     choices, hands = Choices(asked.stage, ""), Plan() if asked.plan else Shell()
     try:
         if not asked.plan:
-            _ask(choices, even_prod=asked.even_prod)
+            _ask(choices, hands, even_prod=asked.even_prod)
         destroy(choices, hands)
     except BarometerError as error:
         sys.stderr.write(f"destroy: {error}\n")

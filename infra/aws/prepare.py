@@ -1,12 +1,14 @@
 """``python -m infra.aws.prepare``: the one-off task of each deployment, before the new functions come.
 
-Promises: the schema is this code's (``infra.local.migrate``); a database that was never used gets the simulator's
-topics if that is what feeds it; and the secret that ``BAROMETER_ADMIN_KEY_SECRET`` names holds an admin key that the
-database knows. No line of it shows the key, since lines stay in a log.
+Promises: the schema is this code's (``infra.local.migrate``), and the user of the rows may use it, where there is one;
+a database that was never used gets the simulator's topics if that is what feeds it; and the secret that
+``BAROMETER_ADMIN_KEY_SECRET`` names holds an admin key that the database knows. No line of it shows the key, since
+lines stay in a log.
 """
 
 import sys
-from typing import Literal
+from pathlib import Path
+from typing import Final, Literal
 
 import boto3
 import psycopg
@@ -19,6 +21,8 @@ from barometer.stores.keys import authenticate, create_key
 from barometer.stores.postgres import connect
 from infra.local.migrate import migrate
 from infra.local.starters import give_topics
+
+GRANTS: Final = Path(__file__).with_name("grants.sql")
 
 
 class PrepareSettings(Settings):
@@ -37,6 +41,7 @@ def prepare(settings: PrepareSettings) -> list[str]:
     url = settings.database_url.get_secret_value()
     try:
         done = [f"migrations: {', '.join(migrate(url)) or 'none was missing'}"]
+        _let_in(url)
         if settings.feed == "simulate" and (made := give_topics(url)):
             done.append(f"watching, to begin with: {', '.join(made)}")
         if _keep_admin_key(url, settings.admin_key_secret):
@@ -46,6 +51,13 @@ def prepare(settings: PrepareSettings) -> list[str]:
     except (BotoCoreError, ClientError) as error:
         raise BarometerError(f"the secret {settings.admin_key_secret} cannot be used: {error}") from error
     return done
+
+
+def _let_in(url: str) -> None:
+    """Let the user of the rows use what the migrations made."""
+    with connect(url, "barometer-prepare") as connection:
+        if connection.execute("SELECT FROM pg_roles WHERE rolname = 'barometer_rows'").fetchone() is not None:
+            connection.execute(GRANTS.read_bytes())
 
 
 def _keep_admin_key(url: str, secret: str) -> bool:

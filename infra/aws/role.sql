@@ -1,15 +1,20 @@
--- The user that everything logs in as, by IAM and never by a password: one statement, since the Data API runs one.
--- RDS Proxy takes no startup options, so the timeouts of barometer/stores/postgres.py are the role's own.
+-- The users that everything logs in as, by IAM and never by a password: one statement, since the Data API runs one. The
+-- owner makes the tables, and by grants.sql lets the other write rows into them.
+-- RDS Proxy takes no startup options, so the timeouts of barometer/stores/postgres.py are the roles' own.
 DO $$
+DECLARE
+    name text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'barometer_app') THEN
-        CREATE ROLE barometer_app LOGIN;
-    END IF;
-    GRANT rds_iam TO barometer_app;
-    -- It owns what the migrations make: aggregate adds a day's partition to posts, alert drops those that are too old.
-    GRANT USAGE, CREATE ON SCHEMA public TO barometer_app;
-    ALTER ROLE barometer_app SET statement_timeout = 20000;
-    ALTER ROLE barometer_app SET lock_timeout = 5000;
-    ALTER ROLE barometer_app SET timezone = 'UTC';
+    FOREACH name IN ARRAY ARRAY['barometer_owner', 'barometer_rows'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('CREATE ROLE %I LOGIN', name);
+        END IF;
+        EXECUTE format('GRANT rds_iam TO %I', name);
+        EXECUTE format('ALTER ROLE %I SET statement_timeout = 20000', name);
+        EXECUTE format('ALTER ROLE %I SET lock_timeout = 5000', name);
+        EXECUTE format('ALTER ROLE %I SET timezone = %L', name, 'UTC');
+    END LOOP;
+    GRANT USAGE, CREATE ON SCHEMA public TO barometer_owner;
+    GRANT USAGE ON SCHEMA public TO barometer_rows;
 END
 $$

@@ -89,6 +89,8 @@ def stacks(choices: Choices) -> dict[str, Stack]:
         "app": {
             "DatabaseUrl": Output("data", "DatabaseUrl"),
             "DatabaseUserArn": Output("data", "DatabaseUserArn"),
+            "DatabaseRowsUrl": Output("data", "DatabaseRowsUrl"),
+            "DatabaseRowsUserArn": Output("data", "DatabaseRowsUserArn"),
             "RedisUrl": Output("data", "RedisUrl"),
             "RedisSecret": Output("data", "RedisSecretArn"),
             "SubnetIds": Output("network", "PrivateSubnetIds"),

@@ -1,6 +1,7 @@
 """The one-off task of a deployment on AWS: schema, first topics, and an admin key in its secret."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import boto3
@@ -8,8 +9,11 @@ import psycopg
 import pytest
 
 from barometer.stores import keys
+from barometer.stores.partitions import ensure
 from barometer.stores.postgres import connect
+from barometer.stores.topics import create_topic
 from infra.aws import prepare
+from tests.aurora import as_on_aurora
 from tests.integration.emulator import free_port, program, wait_for
 
 if TYPE_CHECKING:
@@ -73,6 +77,32 @@ def test_a_new_database_gets_its_schema_and_a_key_that_no_line_shows(
     assert capsys.readouterr().out == "migrations: none was missing\n"
     assert manager.get_secret_value(SecretId=SECRET)["SecretString"] == kept
     assert _admins(postgres_url) == 1
+
+
+@pytest.mark.usefixtures("manager")
+def test_the_user_of_the_rows_writes_rows_of_new_days_too_and_does_nothing_to_a_table(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner, rows = (postgres_url.replace("barometer@", f"barometer_{name}@") for name in ("owner", "rows"))
+    monkeypatch.setenv("BAROMETER_DATABASE_URL", owner)
+    with as_on_aurora(postgres_url):
+        assert (prepare.main(), prepare.main()) == (0, 0)
+        with connect(owner, "test") as connection:
+            (day,) = ensure(connection, [datetime.now(UTC).date()])
+        with connect(rows, "test") as connection:
+            create_topic(connection, "trams", "tram")
+            assert connection.execute("SELECT count(*) FROM posts").fetchone() == (0,)
+            connection.execute(f"DELETE FROM posts_{day:%Y%m%d}")  # noqa: S608 (a date)
+            keys.create_key(connection, "another", ["read"])
+        for forbidden in (
+            "DROP TABLE posts",
+            "ALTER TABLE posts ADD extra text",
+            "TRUNCATE posts",
+            "CREATE TABLE mine (id int)",
+            "DELETE FROM migrations",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege), connect(rows, "test") as connection:
+                connection.execute(forbidden)
 
 
 def test_a_key_that_opens_nothing_any_more_is_replaced(

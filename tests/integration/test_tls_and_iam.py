@@ -20,11 +20,11 @@ from barometer.stores.redis import client, connect_async
 from infra.local.given import postgres_version
 from infra.local.migrate import migrate
 from infra.local.services import redis_service
+from tests.aurora import as_on_aurora
 from tests.cluster import lone_node
 from tests.conftest import running
 from tests.doors import Authority, Door, postgres_door, redis_door
 
-ROLE = Path(__file__).parents[2] / "infra" / "aws" / "role.sql"
 PASSWORD = "p@ss:w/rd?#"
 
 
@@ -141,29 +141,18 @@ def test_without_credentials_or_region_a_login_by_iam_fails_with_the_reason(monk
 def test_the_role_of_aws_may_migrate_and_add_days_and_has_the_timeouts_that_its_connections_are_not_told(
     proxy: Door, authority: Authority, postgres_url: str
 ) -> None:
-    url = _url(proxy, _database(postgres_url), user="barometer_app", sslrootcert=str(authority.file))
-    with psycopg.connect(postgres_url, autocommit=True) as master:
-        # As a new Aurora is: its own role rds_iam, and an empty schema that is another's.
-        master.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP ROLE IF EXISTS rds_iam")
-        master.execute("CREATE ROLE rds_iam")
-        try:
-            for _ in range(2):  # each deployment runs it
-                master.execute(ROLE.read_bytes())
-            assert migrate(url)
-            with contextlib.closing(postgres.pool(url)) as pool, pool.connection() as connection:
-                ensure(connection, [datetime.now(UTC).date()])
-                shown = [
-                    connection.execute(f"SHOW {name}").fetchone() for name in ("statement_timeout", "lock_timeout")
-                ]
-                assert shown == [("20s",), ("5s",)]
-                assert connection.execute("SHOW timezone").fetchone() == ("UTC",)
-            with postgres.connect(url, "test", statement_timeout_ms=0, lock_timeout_ms=60_000) as connection:
-                assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
-                assert connection.execute("SHOW lock_timeout").fetchone() == ("1min",)
-                connection.rollback()
-                assert connection.execute("SHOW lock_timeout").fetchone() == ("1min",)
-        finally:
-            master.execute("DROP OWNED BY barometer_app CASCADE; DROP ROLE barometer_app; DROP ROLE rds_iam")
+    url = _url(proxy, _database(postgres_url), user="barometer_owner", sslrootcert=str(authority.file))
+    with as_on_aurora(postgres_url):
+        assert migrate(url)
+        with contextlib.closing(postgres.pool(url)) as pool, pool.connection() as connection:
+            ensure(connection, [datetime.now(UTC).date()])
+            for name, value in (("statement_timeout", "20s"), ("lock_timeout", "5s"), ("timezone", "UTC")):
+                assert connection.execute(f"SHOW {name}").fetchone() == (value,)
+        with postgres.connect(url, "test", statement_timeout_ms=0, lock_timeout_ms=60_000) as connection:
+            assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
+            assert connection.execute("SHOW lock_timeout").fetchone() == ("1min",)
+            connection.rollback()
+            assert connection.execute("SHOW lock_timeout").fetchone() == ("1min",)
 
 
 async def test_redis_is_reached_over_verified_tls_with_a_password(short_tmp: Path, authority: Authority) -> None:

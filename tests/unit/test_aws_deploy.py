@@ -186,15 +186,14 @@ def _destroy(typed: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )  # fmt: skip
 
 
-def test_nothing_is_deleted_until_the_stage_is_typed_and_then_everything_from_its_end(
-    calls: Any, tmp_path: Path
-) -> None:
+def test_nothing_is_deleted_until_the_stage_is_typed_and_then_everything_from_its_end(calls: Any) -> None:
     assert deploy.main(["--stage", "dev"]) == 0
     calls()
     for typed in ("", "y\n", "prod\n"):
         refused = _destroy(typed, "--stage", "dev")
         assert (refused.returncode, refused.stderr) == (1, "destroy: nothing was deleted\n")
-        assert not (tmp_path / "calls").exists()
+        assert "This deletes barometer-dev-base, barometer-dev-network, barometer-dev-data" in refused.stdout
+        assert calls() == [], "it only asks what there is"
 
     assert _destroy("dev\n", "--stage", "dev").returncode == 0
     made = calls()
@@ -203,6 +202,12 @@ def test_nothing_is_deleted_until_the_stage_is_typed_and_then_everything_from_it
     assert made.index(["aws", "s3", "rm", "--recursive", "s3://edge-DashboardBucket"]) < [
         call[-1] for call in made
     ].index("barometer-dev-edge")
+
+
+@pytest.mark.usefixtures("calls")
+def test_what_is_not_there_is_not_deleted() -> None:
+    refused = _destroy("dev\n", "--stage", "dev")
+    assert (refused.returncode, refused.stderr) == (1, "destroy: there is no barometer-dev-*\n")
 
 
 @pytest.mark.usefixtures("calls")

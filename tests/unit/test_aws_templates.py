@@ -103,14 +103,22 @@ def test_the_functions_of_the_application_may_read_only_the_secrets_that_they_us
     holders: dict[str, set[str]] = {}
     for key, body in resources("app", "AWS::Serverless::Function").items():
         text = json.dumps(body["Properties"].get("Policies", []))
-        for secret in ("RedisSecret", "LlmApiKeySecret", "DatabaseUserArn"):
+        for secret in ("RedisSecret", "LlmApiKeySecret", "DatabaseUserArn", "DatabaseRowsUserArn"):
             if f'"Ref": "{secret}"' in text:
                 holders.setdefault(secret, set()).add(key.removesuffix("Function").lower())
     assert holders == {
         "RedisSecret": {"infer", "aggregate", "alert", "push", "api", "socket"},
-        "DatabaseUserArn": {"ingest", "aggregate", "alert", "push", "api", "socket"},
+        "DatabaseUserArn": {"aggregate", "alert"},
+        "DatabaseRowsUserArn": {"ingest", "push", "api", "socket"},
         "LlmApiKeySecret": {"infer"},
     }
+    owners = {
+        key.removesuffix("Function").lower()
+        for key, body in resources("app", "AWS::Serverless::Function").items()
+        if body["Properties"].get("Environment", {}).get("Variables", {}).get("BAROMETER_DATABASE_URL")
+        == {"Ref": "DatabaseUrl"}
+    }
+    assert owners == holders["DatabaseUserArn"]
     ingest = template("app")["Resources"]["IngestFunction"]["Properties"]["Environment"]["Variables"]
     assert ingest == {"BAROMETER_REDIS_SECRET": ""}, "who may not read it must not be told of it"
 
@@ -195,7 +203,7 @@ def test_a_task_s_image_is_one_that_is_pushed_and_the_poller_has_time_to_drain()
     dockerfile = (REPOSITORY / "infra/Dockerfile").read_text()
     # The command of the migrations is in this folder, of which an image is given no more than that.
     kept = (REPOSITORY / ".dockerignore").read_text().partition("\ninfra/aws\n")[2].splitlines()
-    assert {"!infra/aws/__init__.py", "!infra/aws/prepare.py"} <= set(kept)
+    assert {"!infra/aws/__init__.py", "!infra/aws/prepare.py", "!infra/aws/grants.sql"} <= set(kept)
     for target in ("poller", "feeds", "cloud"):
         assert f"${{TasksRepositoryUri}}:{target}-${{Version}}" in tags
         assert re.search(rf"^FROM \S+ AS {target}$", dockerfile, re.MULTILINE)
@@ -258,15 +266,16 @@ def test_what_is_kept_is_encrypted_and_prod_cannot_lose_it_by_mistake() -> None:
     assert database["DeletionPolicy"] == valkey["DeletionPolicy"] == "Snapshot"
 
 
-def test_everyone_logs_in_as_the_user_that_the_script_makes_over_verified_tls() -> None:
+@pytest.mark.parametrize(("output", "user"), [("Database", "barometer_owner"), ("DatabaseRows", "barometer_rows")])
+def test_everyone_logs_in_as_a_user_that_the_script_makes_over_verified_tls(output: str, user: str) -> None:
     outputs = template("data")["Outputs"]
-    url = outputs["DatabaseUrl"]["Value"]["Fn::Sub"]
-    role = (REPOSITORY / FOLDER / "role.sql").read_text()
+    url = outputs[f"{output}Url"]["Value"]["Fn::Sub"]
 
-    assert url.startswith("postgresql+iam://barometer_app@")
+    assert url.startswith(f"postgresql+iam://{user}@")
     assert url.endswith("?sslmode=verify-full&sslrootcert=system")
-    assert "CREATE ROLE barometer_app LOGIN" in role
-    assert outputs["DatabaseUserArn"]["Value"]["Fn::Sub"][0].endswith("/barometer_app")
+    assert f"'{user}'" in (REPOSITORY / FOLDER / "role.sql").read_text()
+    assert outputs[f"{output}UserArn"]["Value"]["Fn::Sub"][0].endswith(f"/{user}")
+    assert f"/{user}" in json.dumps(template("data")["Resources"]["ProxyRole"]["Properties"]["Policies"])
     assert outputs["RedisUrl"]["Value"]["Fn::Sub"].startswith("rediss://")
 
 
@@ -274,8 +283,8 @@ def test_the_timeouts_of_the_role_are_those_of_the_door() -> None:
     from barometer.stores import postgres
 
     role = (REPOSITORY / FOLDER / "role.sql").read_text()
-    assert f"SET statement_timeout = {postgres.STATEMENT_TIMEOUT_MS};" in role
-    assert f"SET lock_timeout = {postgres.LOCK_TIMEOUT_MS};" in role
+    assert f"SET statement_timeout = {postgres.STATEMENT_TIMEOUT_MS}'" in role
+    assert f"SET lock_timeout = {postgres.LOCK_TIMEOUT_MS}'" in role
 
 
 def test_the_edge_gives_the_headers_of_the_front_door() -> None:
