@@ -42,9 +42,10 @@ e2e: setup ## only the end-to-end tests
 containers: ## the same Barometer in containers, on http://127.0.0.1:3000 (needs Docker with compose)
 	docker compose up --build
 
-compose-smoke: setup ## docker compose up, a first post in a browser, every service killed (skipped without a Docker engine)
+compose-smoke: setup ## the images, docker compose up, a first post in a browser, every service killed (needs Docker)
 	@scripts/browser
-	@$(BIN)/python -m pytest -m containers tests/containers/test_front_door.py tests/containers/test_images.py tests/containers/test_first_post.py tests/containers/test_compose.py
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m containers --ignore tests/containers/test_sam.py \
+		tests/containers tests/integration
 
 localstack-deploy: setup ## the same on LocalStack, with LOCALSTACK_AUTH_TOKEN set (docs/localstack.md); LOCALSTACK=--plan prints the commands
 	@scripts/browser

@@ -1,8 +1,7 @@
-"""``python -m infra.containers.migrations``: the database made ready for this version, and the key to sign in with.
+"""``python -m infra.containers.migrations``: the database made ready for this version, and a key to sign in with.
 
 Promises: the schema is this code's (``infra.local.migrate``); a deployment that was never used gets the simulator's
-topics if it is what feeds it; there is an admin key in the folder of secrets, and the address that signs in with it is
-printed.
+topics if it is what feeds it; there is an admin key in the folder of secrets.
 """
 
 import sys
@@ -17,7 +16,6 @@ from infra.feeds.settings import FeedSettings
 from infra.local.admin import admin_key
 from infra.local.home import Home
 from infra.local.migrate import migrate
-from infra.local.report import sign_in
 from infra.local.starters import give_topics
 
 
@@ -27,8 +25,8 @@ class MigrationSettings(FeedSettings):
     secrets_dir: Path = Field(description="folder of the secrets")
 
 
-def run(settings: MigrationSettings) -> str:
-    """Migrate; give the address that opens the dashboard signed in.
+def run(settings: MigrationSettings) -> None:
+    """Migrate, and see that there is a key.
 
     Raises:
         BarometerError: the database cannot be had, or refuses.
@@ -41,17 +39,16 @@ def run(settings: MigrationSettings) -> str:
     sys.stdout.write(f"migrations: {', '.join(applied) or 'none was missing'}\n")
     if settings.feed == "simulate" and (made := give_topics(url)):
         sys.stdout.write(f"watching, to begin with: {', '.join(made)}\n")
-    return sign_in(settings.public_origin, admin_key(Home(settings.secrets_dir), url))
+    admin_key(Home(settings.secrets_dir), url)
 
 
 def main() -> int:
     """Exit 0 when the database is ready, 1 with one sentence otherwise."""
     try:
-        address = run(load(MigrationSettings))
+        run(load(MigrationSettings))
     except BarometerError as error:
         sys.stderr.write(f"migrations: {error}\n")
         return 1
-    sys.stdout.write(f"once all containers are healthy, sign in at\n\n  {address}\n\n")
     return 0
 
 

@@ -34,7 +34,7 @@ def test_a_first_post_is_scored_and_seen_at_every_address(deployment: Deployment
     for url in deployment.urls:
         text = f"Arriving now at {url}: this is a wonderful, lovely day"
         page.goto(f"{url}/#key={deployment.key}")
-        expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=60_000)
         answer = httpx.post(
             f"{url}/api/posts",
             json={"posts": [{"text": text, "source": "test"}]},

@@ -141,5 +141,5 @@ def test_everything_that_runs_starts_again_when_it_ends() -> None:
     for name, service in SERVICES.items():
         if name in STEPS or name in {"localstack", "localstack-token"} or service.get("profiles") == ["tools"]:
             continue
-        once = name in {"secrets", "migrations"}
+        once = name in {"secrets", "migrations", "ready"}
         assert service["restart"] == ("on-failure:3" if once else "unless-stopped"), name
