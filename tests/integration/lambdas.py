@@ -157,7 +157,9 @@ class Lab:
         if self.contained:
             return environment["host"] not in docker("ps", "--quiet")
         with contextlib.suppress(psutil.NoSuchProcess):
-            return psutil.Process(environment["pid"]).status() == psutil.STATUS_ZOMBIE
+            process = psutil.Process(environment["pid"])
+            # While a thread of it still ends, its connections are open.
+            return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
         return True
 
     async def call(self, name: str, event: object = None, **parameters: str) -> "Reply":

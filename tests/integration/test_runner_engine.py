@@ -115,7 +115,13 @@ async def test_an_engine_that_is_not_there_is_said_in_a_sentence(tmp_path: Path)
 
 
 async def test_an_engine_that_hangs_holds_nobody_up(short_tmp: Path):
-    server = await asyncio.start_unix_server(lambda *_: asyncio.sleep(60), short_tmp / "hangs.sock")
+    over = asyncio.Event()
+
+    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await over.wait()
+        writer.close()
+
+    server = await asyncio.start_unix_server(hang, short_tmp / "hangs.sock")
     async with server:
         engine = Engine(f"unix://{short_tmp}/hangs.sock")
         try:
@@ -123,6 +129,7 @@ async def test_an_engine_that_hangs_holds_nobody_up(short_tmp: Path):
                 await engine.call("GET", "/version", seconds=0.2)
         finally:
             await engine.close()
+            over.set()
 
 
 @needs_an_engine

@@ -17,8 +17,10 @@ from tests.integration.lambdas import eventually, function, identity, lambda_ser
 
 
 def gone(pid: int) -> bool:
+    """Whether a process is no more; while a thread of it still ends, its connections are open."""
     with contextlib.suppress(psutil.NoSuchProcess):
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        return process.status() == psutil.STATUS_ZOMBIE and process.num_threads() <= 1
     return True
 
 
