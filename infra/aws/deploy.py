@@ -26,9 +26,8 @@ def deploy(choices: Choices, hands: Hands) -> None:
         BarometerError: a step failed; what was done before it stays, and is found by the next try.
     """
     making = _Making(choices, hands)
-    account = hands.read(
-        "aws", "sts", "get-caller-identity", "--query", "Account", "--output", "text", known_as="account"
-    )
+    whoami = ("aws", "sts", "get-caller-identity", "--query", "Account", "--output", "text")
+    account = hands.read(*whoami, known_as="account")
     hands.say(f"{choices.stack_name('*')} in account {account}, version {choices.version}")
     making.stack("base")
     _push_tasks(making)
@@ -38,10 +37,7 @@ def deploy(choices: Choices, hands: Hands) -> None:
     making.stack("network")
     making.stack("data")
     _prepare_database(making)
-    told = making.told("edge")
-    origin = (
-        f"https://{choices.domain}" if choices.domain else told.get("PublicOrigin", NO_ORIGIN) if told else NO_ORIGIN
-    )
+    origin = making.origin()
     making.app(origin)
     making.stack("edge")
     if (known := making.output("edge", "PublicOrigin")) != origin:
@@ -137,7 +133,10 @@ def _push_tasks(making: _Making) -> None:
     repository = making.output("base", "TasksRepositoryUri")
     for target in TASKS:
         tag = f"{repository}:{target}-{making.choices.version}"
-        making.hands.run("docker", "build", "--file", "infra/Dockerfile", "--target", target, "--tag", tag, ".")
+        making.hands.run(
+            "docker", "build", "--platform", "linux/amd64", "--file", "infra/Dockerfile", "--target", target,
+            "--tag", tag, ".",
+        )  # fmt: skip
     making.hands.run(
         "docker", "login", "--username", "AWS", "--password-stdin", repository.partition("/")[0],
         input_of=["aws", "ecr", "get-login-password"],

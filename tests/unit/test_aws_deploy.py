@@ -134,7 +134,7 @@ def test_a_command_that_fails_ends_it_with_its_name(
 ) -> None:
     monkeypatch.setenv("FAIL", "--target feeds")
     assert deploy.main(["--stage", "dev"]) == 1
-    assert capsys.readouterr().err == "deploy: docker build --file ended with 3\n"
+    assert capsys.readouterr().err == "deploy: docker build --platform ended with 3\n"
     assert _kinds(calls())[-1] == "docker build"
 
 
