@@ -4,8 +4,11 @@ import contextlib
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -112,3 +115,24 @@ async def test_lambdas_runtime_tells_the_poller_by_the_errors_name(tmp_path: Pat
     assert reply.error == "Unhandled"
     assert reply.body["errorType"] == "UnavailableError"
     assert reply.body["errorMessage"].startswith("the database does not answer: ")
+
+
+def test_threads_that_ask_at_once_share_one_pool(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    together = threading.Barrier(8)
+
+    class Slow(postgres.ConnectionPool):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            made.append(self)
+            time.sleep(0.05)  # long enough for every other thread to ask meanwhile
+            super().__init__(*arguments, **options)
+
+    def ask(_: int) -> int:
+        together.wait(30)
+        with postgres.transaction(postgres_url) as connection:
+            return int(connection.execute("SELECT 1").fetchone()[0])
+
+    monkeypatch.setattr(postgres, "ConnectionPool", Slow)
+    with ThreadPoolExecutor(8) as executor:
+        assert list(executor.map(ask, range(8))) == [1] * 8
+    assert len(made) == 1

@@ -8,6 +8,7 @@ psycopg's own error, a lost deadlock and a statement that took too long too.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache, partial
+from threading import Lock
 from typing import Any
 
 import psycopg
@@ -24,6 +25,8 @@ CONNECT_TIMEOUT_SECONDS = 5
 # SQLSTATE classes of a server that is not to be had: connection exception, insufficient resources (connections, memory,
 # disk), and of operator intervention the shutdowns, but not 57014, a statement that took too long.
 AWAY = ("08", "53", "57P")
+# Two threads that ask first at once would each make a pool, one of which nobody would ever close.
+_MAKING = Lock()
 
 
 @cache
@@ -102,8 +105,10 @@ def transaction(url: str) -> Iterator[Connection[TupleRow]]:
         UnavailableError: the database cannot be had, or went away meanwhile; in the moment of a commit, nobody knows
             whether it was done.
     """
+    with _MAKING:
+        lending = pool(url)
     try:
-        with pool(url).connection() as connection:
+        with lending.connection() as connection:
             yield connection
     except OperationalError as error:
         if not _is_away(error):
