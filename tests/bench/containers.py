@@ -19,11 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from barometer.stores.redis import connect
-from infra.feeds.home import enter
 from infra.feeds.settled import settled
-from infra.feeds.target import raw as raw_target
 from infra.feeds.writer import MOST_AT_ONCE, Raw, Writer
 from infra.local.admin import read_admin_key
+from infra.local.home import Home
 from infra.local.state import read_state
 from tests.bench import latency
 from tests.bench.homes import make_topics, temporary_home
@@ -56,8 +55,9 @@ class Figures:
 def embedded() -> Iterator[Running]:
     """Barometer as processes, in a temporary home."""
     with temporary_home() as path:
-        home = enter(path)
-        yield Running(raw_target(), read_state(home).url, read_admin_key(home))
+        home = Home.at(path)
+        state = read_state(home)
+        yield Running(_raw(state.redis_url), state.url, read_admin_key(home))
 
 
 @contextlib.contextmanager
@@ -67,9 +67,12 @@ def containers() -> Iterator[Running]:
         (valkey,) = compose.containers("valkey")
         (network,) = valkey["NetworkSettings"]["Networks"].values()
         kept = compose.secret("valkey_password")
-        # As template.yaml declares them.
-        raw = Raw(connect(f"redis://:{kept}@{network['IPAddress']}:6379/0"), 1, 50_000, timedelta(days=30))
-        yield Running(raw, compose.urls[0], compose.key)
+        yield Running(_raw(f"redis://:{kept}@{network['IPAddress']}:6379/0"), compose.urls[0], compose.key)
+
+
+def _raw(url: str) -> Raw:
+    """As ``template.yaml`` declares it."""
+    return Raw(connect(url), 1, 50_000, timedelta(days=30))
 
 
 async def _measure(running: Running, posts: int) -> Figures:

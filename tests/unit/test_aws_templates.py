@@ -209,9 +209,9 @@ def test_a_task_s_image_is_one_that_is_pushed_and_the_poller_has_time_to_drain()
         assert re.search(rf"^FROM \S+ AS {target}$", dockerfile, re.MULTILINE)
     (poller,) = template("services")["Resources"]["PollerTask"]["Properties"]["ContainerDefinitions"]
     assert poller["StopTimeout"] > PollerSettings.model_fields["drain_seconds"].default
-    assert poller["HealthCheck"]["Command"][-1].endswith(
-        f":{PollerSettings.model_fields['metrics_port'].default}/healthz"
-    )
+    asked = [str(PollerSettings.model_fields["metrics_port"].default), "/healthz"]
+    assert poller["HealthCheck"]["Command"][-2:] == asked
+    assert json.dumps(poller["HealthCheck"]["Command"][1:]) in dockerfile, "ECS asks as the engine does"
 
 
 def test_the_poller_scales_on_what_it_tells_cloudwatch() -> None:
