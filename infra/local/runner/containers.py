@@ -85,15 +85,16 @@ class ContainerLauncher:
     async def start(self, launch: Launch) -> ContainerHandle:
         """See ``Launcher.start``."""
         name = f"{self._name_of(launch)}-{secrets.token_hex(3)}"
+        # An engine that was asked makes the container, whether the asker still waits or not.
+        creating = asyncio.create_task(self._create(name, launch))
         try:
-            container = await self._create(name, launch)
+            container = await asyncio.shield(creating)
             handle = ContainerHandle(
                 self.engine, container, name, limit=launch.function.memory, on_output=launch.on_output
             )
             await handle.started()
         except BaseException:
-            # By its name: whoever is cancelled here may not have been told the id.
-            self._chore(self._remove(name))
+            self._chore(self._remove_created(name, creating))
             raise
         return handle
 
@@ -172,6 +173,13 @@ class ContainerLauncher:
     def _name_of(self, launch: Launch) -> str:
         runner, function = self._place.runner, launch.function.name
         return function if function.startswith(f"{runner}-") else f"{runner}-{function}"
+
+    async def _remove_created(self, name: str, creating: asyncio.Task[str]) -> None:
+        await asyncio.wait({creating})
+        # By its name, and even if that failed: an answer may be lost on the way.
+        if not creating.cancelled():
+            creating.exception()
+        await self._remove(name)
 
     async def _remove(self, container: str) -> None:
         try:

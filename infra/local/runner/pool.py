@@ -43,6 +43,7 @@ class Pool:
         self._environments: set[Environment] = set()
         self._idle: list[Environment] = []
         self._retired = False
+        self._closed = False
         self._failure: InitError | None = None
         self._pause = _FIRST_PAUSE
         self._paused_until = 0.0
@@ -60,9 +61,12 @@ class Pool:
 
         Raises:
             ThrottledError: every environment is busy.
-            UnavailableError: environments died one after the other before they saw it.
+            UnavailableError: environments died one after the other before they saw it, or the pool was closed.
         """
         for _ in range(_DELIVERIES):
+            if self._closed:
+                # An environment that is started now would outlive everyone who could stop it.
+                raise UnavailableError("the runner is stopping")
             try:
                 environment = await self._acquire()
             except InitError as error:
@@ -138,8 +142,8 @@ class Pool:
         await asyncio.gather(*map(self._stop, idle))
 
     async def close(self) -> None:
-        """Stop every environment, busy ones too."""
-        self._retired = True
+        """Stop every environment, busy ones too, and start none any more."""
+        self._retired = self._closed = True
         self._idle.clear()
         await asyncio.gather(*map(self._stop, tuple(self._environments)))
 
