@@ -48,6 +48,14 @@ async def test_environments_grow_to_the_reserved_concurrency_and_the_next_reques
         assert (await lab.call("sleep", {"seconds": 0})).error is None
 
 
+async def test_a_burst_at_a_cold_function_takes_what_is_free_first_and_does_not_start_one_each(service: Service):
+    async with service(function("whoami", concurrency=12)) as lab:
+        replies = await asyncio.gather(*(lab.call("whoami") for _ in range(12)))
+        assert [reply.error for reply in replies] == [None] * 12
+        assert len({identity(reply.body) for reply in replies}) < 8
+        assert lab.runner.environments()["whoami"]["environments"] < 8
+
+
 async def test_a_function_that_reserves_nothing_gets_the_default_and_one_that_reserves_zero_gets_none(service: Service):
     functions = function("sleep"), function("echo", concurrency=0)
     async with service(*functions, runner_concurrency=1) as lab:

@@ -1,12 +1,16 @@
 """The environments of one function: as many as it needs, no more than it may have.
 
-A request takes the environment that was used last, so that those nobody needs grow idle and can go. When every one is
-busy and no more may start, the request is refused at once: Lambda does not queue, and a queue here would hide from the
-caller what it will meet there.
+A request takes the environment that was used last, so that those nobody needs grow idle and can go. More requests than
+there may be environments are refused at once: Lambda does not queue, and a queue here would hide from the caller what
+it will meet there.
+
+A request that finds none idle has one started, and takes whichever is free first. Only a few start at a time: on one
+machine, eight cold starts at once for the eight requests of a page would each take as long as all of them.
 """
 
 import asyncio
 import time
+from collections import deque
 
 from infra.local.runner.environment import STOP_GRACE, Environment, InitError, NotDeliveredError
 from infra.local.runner.errors import ThrottledError, UnavailableError
@@ -19,6 +23,8 @@ from infra.local.runner.launcher import Launcher
 _DELIVERIES = 3
 # After a failed start the next is not tried before this many seconds, doubling up to the longest.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+# As many as the smallest machine for this has processors.
+_STARTS_AT_ONCE = 2
 
 
 class Pool:
@@ -42,6 +48,9 @@ class Pool:
         self._limit = concurrency if function.concurrency is None else function.concurrency
         self._environments: set[Environment] = set()
         self._idle: list[Environment] = []
+        self._waiting: deque[asyncio.Future[Environment]] = deque()
+        self._starts: set[asyncio.Task[None]] = set()
+        self._requests = 0
         self._retired = False
         self._closed = False
         self._failure: InitError | None = None
@@ -60,13 +69,19 @@ class Pool:
         """Answer one request.
 
         Raises:
-            ThrottledError: every environment is busy.
+            ThrottledError: there are as many requests as there may be environments.
             UnavailableError: environments died one after the other before they saw it, or the pool was closed.
         """
+        if self._requests >= self._limit:
+            raise ThrottledError(reserved=self.function.concurrency is not None)
+        self._requests += 1
+        try:
+            return await self._deliver(invocation)
+        finally:
+            self._requests -= 1
+
+    async def _deliver(self, invocation: Invocation) -> Outcome:
         for _ in range(_DELIVERIES):
-            if self._closed:
-                # An environment that is started now would outlive everyone who could stop it.
-                raise UnavailableError("the runner is stopping")
             try:
                 environment = await self._acquire()
             except InitError as error:
@@ -85,17 +100,36 @@ class Pool:
             if environment.alive:
                 return environment
             await self._discard(environment)
-        if len(self._environments) >= self._limit:
-            raise ThrottledError(reserved=self.function.concurrency is not None)
-        if self._failure is not None and time.monotonic() < self._paused_until:
+        if self._closed:
+            # An environment that is started now would outlive everyone who could stop it.
+            raise _stopping()
+        if self._failure is not None and self._is_paused():
             raise self._failure
-        return await self._start()
+        place: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
+        self._waiting.append(place)
+        self._grow()
+        try:
+            return await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled() and place.exception() is None:
+                await self._release(place.result())
+            raise
 
-    async def _start(self) -> Environment:
-        taken = {environment.number for environment in self._environments}
-        number = next(number for number in range(1, self._limit + 1) if number not in taken)
-        environment = Environment(self.function, number, self._sink)
-        self._environments.add(environment)
+    def _grow(self) -> None:
+        """Start what those who wait need; bounded by how many may start at once and may be at all."""
+        if self._closed or self._is_paused():
+            return
+        wanted = min(sum(not place.done() for place in self._waiting), _STARTS_AT_ONCE)
+        while len(self._starts) < wanted and len(self._environments) < self._limit:
+            taken = {environment.number for environment in self._environments}
+            number = next(number for number in range(1, self._limit + 1) if number not in taken)
+            environment = Environment(self.function, number, self._sink)
+            self._environments.add(environment)
+            start = asyncio.create_task(self._start(environment))
+            self._starts.add(start)
+
+    async def _start(self, environment: Environment) -> None:
+        """Start it for whoever waits; bounded, as an environment's start is."""
         try:
             await environment.start(self._launcher, self._init_seconds)
         except InitError as error:
@@ -104,24 +138,47 @@ class Pool:
             self._paused_until = time.monotonic() + self._pause
             self._pause = min(self._pause * 2, _LONGEST_PAUSE)
             await self._discard(environment)
-            raise
-        except BaseException:
+            self._refuse(error)
+        except BaseException as error:
             await self._discard(environment)
+            self._refuse(error if isinstance(error, Exception) else _stopping())
             raise
-        self._failure, self._pause = None, _FIRST_PAUSE
-        return environment
+        else:
+            self._failure, self._pause = None, _FIRST_PAUSE
+            await self._release(environment)
+        finally:
+            if (start := asyncio.current_task()) is not None:
+                self._starts.discard(start)
+            self._grow()
+
+    def _is_paused(self) -> bool:
+        return self._failure is not None and time.monotonic() < self._paused_until
+
+    def _refuse(self, error: Exception) -> None:
+        """Tell everyone who waits what those who come now are told."""
+        while self._waiting:
+            place = self._waiting.popleft()
+            if not place.done():
+                place.set_exception(error)
 
     async def _release(self, environment: Environment) -> None:
-        if environment.alive and not self._retired:
-            self._idle.append(environment)
-        else:
-            await self._discard(environment)
+        if environment.alive and not self._closed:
+            while self._waiting:
+                place = self._waiting.popleft()
+                if not place.done():
+                    place.set_result(environment)
+                    return
+            if not self._retired:
+                self._idle.append(environment)
+                return
+        await self._discard(environment)
 
     async def _discard(self, environment: Environment) -> None:
         try:
             await environment.stop()
         finally:
             self._environments.discard(environment)
+            self._grow()
 
     async def tend(self, idle_seconds: float) -> None:
         """Kill what uses too much memory, forget what died, stop what is idle too long but for the last."""
@@ -145,6 +202,11 @@ class Pool:
         """Stop every environment, busy ones too, and start none any more."""
         self._retired = self._closed = True
         self._idle.clear()
+        starts = tuple(self._starts)
+        for start in starts:
+            start.cancel()
+        self._refuse(_stopping())
+        await asyncio.gather(*starts, return_exceptions=True)
         await asyncio.gather(*map(self._stop, tuple(self._environments)))
 
     async def _stop(self, environment: Environment) -> None:
@@ -152,3 +214,8 @@ class Pool:
             await environment.stop(STOP_GRACE)
         finally:
             self._environments.discard(environment)
+            self._grow()
+
+
+def _stopping() -> UnavailableError:
+    return UnavailableError("the runner is stopping")
