@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Mapping
 from typing import Final
 
@@ -109,12 +110,17 @@ def given(settings: CloudSettings) -> Mapping[str, str]:
 
 def _deploy_and_open(settings: CloudSettings, gate: Gate) -> None:
     started = time.monotonic()
+    fault = ""
     try:
         deploy(settings)
     except BarometerError as error:
-        sys.stderr.write(f"cloud: {error}\n")
+        fault = str(error)
+    except Exception:  # noqa: BLE001 (whatever it is, it must not leave an empty cloud that looks as if it were starting)
+        fault = traceback.format_exc()
+    if fault:
+        sys.stderr.write(f"cloud: {fault}\n")
         sys.stderr.flush()
-        # From this thread nothing else ends ministack, which would serve an empty cloud.
+        # From this thread nothing else ends ministack.
         os._exit(1)
     gate.open()
     # Not by the logger: ministack has made a handler of its own for every logger's lines, and they would come twice.
