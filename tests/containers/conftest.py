@@ -1,7 +1,7 @@
 """Tests that start containers: one worker runs them, one after the other, where an engine is."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from tests.containers.engine import missing
 ARTIFACTS = Path(__file__).parents[2] / ".artifacts"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before xdist reads the groups, whoever was registered first
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     reason = ""
     for item in items:
         if Path(__file__).parent in item.path.parents:
@@ -22,6 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             reason = reason or missing() or "-"
             if reason != "-":
                 item.add_marker(pytest.mark.skip(reason=reason))
+    yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,14 @@ from tests.e2e.stack import Stack, up
 ARTIFACTS = Path(__file__).parents[2] / ".artifacts"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)  # before xdist reads the groups, whoever was registered first
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None]:
     """All of these share one machine's worth of processes: one worker runs them, one after the other."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.xdist_group("e2e"))
+    yield
 
 
 @pytest.fixture(scope="session")
