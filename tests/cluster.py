@@ -1,7 +1,6 @@
 """Several real Redis servers on loopback: a cluster, or a primary with its replica; each is a process of its own."""
 
 import contextlib
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 import redis
 from redis.cluster import ClusterNode
 
+from infra.local.programs import any_free_port
 from infra.local.services import find_redis
 
 # The slots of "0", "1" and "2", the tags of three partitions, are 13907, 9842 and 5649. With these bounds each lies on
@@ -135,7 +135,8 @@ def promote(replica: Node) -> None:
 @contextlib.contextmanager
 def _server(folder: Path, more: Mapping[str, object]) -> Iterator[Node]:
     folder.mkdir(parents=True)
-    port, bus = _free_ports(2)
+    port = any_free_port()
+    bus = any_free_port({port})
     settings = {
         "port": port, "cluster-port": bus, "bind": "127.0.0.1", "dir": folder, "save": "", "appendonly": "no",
         "repl-diskless-sync-delay": 0, **more,
@@ -189,12 +190,6 @@ def _answers(client: redis.Redis, process: "subprocess.Popen[bytes]") -> bool:
         return bool(client.ping())
     except redis.ConnectionError:
         return False
-
-
-def _free_ports(count: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [opened.getsockname()[1] for opened in sockets]
 
 
 def _until(condition: Callable[[], bool]) -> None:

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -24,6 +24,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # Twice this for each process: the log, and the one before it.
 LOG_BYTES = 5_000_000
 _PROBE_SECONDS = 0.03
+# How long what was killed may take to be gone, and how often that is looked at.
+_GONE_SECONDS, _GONE_LOOK_SECONDS = 2.0, 0.01
 
 
 class NotReadyError(BarometerError):
@@ -160,6 +162,14 @@ class Running:
             except TimeoutError:
                 self.kill()
         await self.wait()
+        await self._group_is_gone()
+
+    async def _group_is_gone(self) -> None:
+        """Return when nothing that it started runs any more: a kill is heard a moment after it is sent. Bounded."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_GONE_SECONDS):
+                while any(_runs_in(self._process.pid)):  # noqa: ASYNC110 (the end of what is not our child is no event)
+                    await asyncio.sleep(_GONE_LOOK_SECONDS)
 
     def kill(self) -> None:
         """End it and its group at once."""
@@ -178,6 +188,18 @@ class Running:
             lines = log.read().decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return f": {last[:300]} (see {self._log})" if last else f" (see {self._log})"
+
+
+def _runs_in(group: int) -> Iterator[int]:
+    """Ids of what runs in a process group; one that only waits for its parent to notice its end does not run."""
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError, psutil.Error):
+            if os.getpgid(pid) == group and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                yield pid
 
 
 def bound_log(log: Path, limit: int = LOG_BYTES) -> None:

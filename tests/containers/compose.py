@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import secrets
-import socket
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from infra.local.programs import any_free_port
 from tests.containers.engine import socket_path
 from tests.e2e.stack import wait_for
 
@@ -22,19 +22,12 @@ BUILD_SECONDS = 1800
 UP_SECONDS = 300
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @dataclass(frozen=True)
 class Compose:
     """One running project of docker-compose.yml."""
 
     project: str = field(default_factory=lambda: f"barometer-test-{secrets.token_hex(3)}")
-    ports: tuple[int, int] = field(default_factory=lambda: (free_port(), free_port()))
+    ports: tuple[int, int] = field(default_factory=lambda: (any_free_port(), any_free_port()))
 
     @property
     def environment(self) -> dict[str, str]:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.local.names import REGION, STACK
-from tests.containers.compose import BUILD_SECONDS, ROOT, docker, free_port
+from infra.local.programs import any_free_port
+from tests.containers.compose import BUILD_SECONDS, ROOT, docker
 from tests.containers.stores import Stores
 from tests.integration.emulator import wait_for as wait_for_url
 
@@ -73,7 +74,7 @@ class Sam:
     @contextlib.contextmanager
     def start_lambda(self) -> Iterator[str]:
         """The endpoint of a Lambda API that runs each function in a container, kept warm from its first call."""
-        port = free_port()
+        port = any_free_port()
         command = [*SAM, "local", "start-lambda", "--port", str(port), "--warm-containers", "LAZY", *self._local()]
         with (self.folder / "start-lambda.log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=_environment())

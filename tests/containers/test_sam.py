@@ -14,9 +14,9 @@ from barometer.stores import redis, streams
 from infra.local.deploy import Deployer
 from infra.local.emulator import cloud_environment
 from infra.local.names import CREDENTIALS, REGION, STEPS
+from infra.local.programs import any_free_port
 from infra.local.template import read_template
 from tests.containers.answers import check, let_in
-from tests.containers.compose import free_port
 from tests.containers.sam import Sam, built
 from tests.containers.stores import Stores, stores
 from tests.e2e.stack import wait_for
@@ -54,7 +54,7 @@ def test_a_function_answers_its_example_event(step: str, sam: Sam, both: Stores)
 
 def test_a_poller_carries_a_post_through_the_functions_that_sam_runs(sam: Sam, both: Stores, tmp_path: Path):
     text = f"What a wonderful morning, I love it! {uuid4().hex[:6]}"
-    cloud_url = f"http://127.0.0.1:{free_port()}"
+    cloud_url = f"http://127.0.0.1:{any_free_port()}"
     cloud = {**cloud_environment("http://127.0.0.1:9"), "BIND_HOST": "127.0.0.1", "TMPDIR": str(tmp_path),
              "GATEWAY_PORT": cloud_url.rpartition(":")[2]}  # fmt: skip
     with program(["infra.local.cloud"], tmp_path / "cloud.log", cloud) as emulator, sam.start_lambda() as endpoint:

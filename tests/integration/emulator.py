@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
+
+from infra.local.programs import any_free_port
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -105,7 +106,7 @@ class Emulator:
 def emulator(folder: Path) -> Iterator[Emulator]:
     """The emulated AWS with two functions, an HTTP API and a WebSocket API; nothing is left of it afterwards."""
     (folder / "handlers.py").write_text(HANDLERS)
-    cloud_port, runner_port = free_port(), free_port()
+    cloud_port, runner_port = any_free_port(), any_free_port()
     cloud_url, runner_url = f"http://127.0.0.1:{cloud_port}", f"http://127.0.0.1:{runner_port}"
     services = "apigateway,lambda,iam,logs,sts,cloudwatch"
     cloud_settings = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(cloud_port), "TMPDIR": str(folder),
@@ -153,13 +154,6 @@ def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = 30.0) 
             time.sleep(0.05)  # between two probes
         else:
             return
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _client(url: str) -> dict[str, str]:

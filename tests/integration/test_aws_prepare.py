@@ -13,8 +13,9 @@ from barometer.stores.partitions import ensure
 from barometer.stores.postgres import connect
 from barometer.stores.topics import create_topic
 from infra.aws import prepare
+from infra.local.programs import any_free_port
 from tests.aurora import as_on_aurora
-from tests.integration.emulator import free_port, program, wait_for
+from tests.integration.emulator import program, wait_for
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -27,7 +28,7 @@ def manager(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator["SecretsManagerClient"]:
     """An emulated Secrets Manager with a secret that never had a value."""
-    folder, port = tmp_path_factory.mktemp("secrets"), free_port()
+    folder, port = tmp_path_factory.mktemp("secrets"), any_free_port()
     settings = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "TMPDIR": str(folder),
                 "SERVICES": "secretsmanager,sts", "SFTP_ENABLED": "0"}  # fmt: skip
     with program(["infra.local.cloud"], folder / "cloud.log", settings) as cloud:

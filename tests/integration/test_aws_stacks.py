@@ -10,7 +10,8 @@ import pytest
 from samtranslator.yaml_helper import yaml_parse
 
 from infra.aws.stacks import Choices, Output, path_of, stacks
-from tests.integration.emulator import free_port, program, wait_for
+from infra.local.programs import any_free_port
+from tests.integration.emulator import program, wait_for
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -22,7 +23,7 @@ KNOWN = ("base", "jobs", "edge")
 
 @pytest.fixture
 def cloudformation(tmp_path: Path) -> Iterator["CloudFormationClient"]:
-    port = free_port()
+    port = any_free_port()
     settings = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "TMPDIR": str(tmp_path), "SFTP_ENABLED": "0",
                 "SERVICES": "cloudformation,cloudfront,ecr,ecs,iam,logs,s3,sns,sts"}  # fmt: skip
     with program(["infra.local.cloud"], tmp_path / "cloud.log", settings) as cloud:

@@ -15,7 +15,8 @@ from yarl import URL
 from infra.local.front_door.app import application
 from infra.local.front_door.http_api import REQUEST_BYTES
 from infra.local.front_door.settings import FrontDoorSettings
-from tests.integration.emulator import Emulator, emulator, free_port, program, wait_for
+from infra.local.programs import any_free_port
+from tests.integration.emulator import Emulator, emulator, program, wait_for
 from tests.integration.lambdas import eventually
 
 GOOD = {"Authorization": "Bearer good"}
@@ -165,7 +166,7 @@ async def test_an_api_that_is_down_breaks_off_or_hangs_is_a_problem(tmp_path: Pa
     url = f"http://127.0.0.1:{broken.sockets[0].getsockname()[1]}"
     async with broken, front_door(url) as door, door.post("/api/posts", data=b"{}") as answer:
         assert (answer.status, answer.content_type) == (502, "application/problem+json")
-    async with front_door(f"http://127.0.0.1:{free_port()}", dashboard_dir=tmp_path) as door:
+    async with front_door(f"http://127.0.0.1:{any_free_port()}", dashboard_dir=tmp_path) as door:
         async with door.get("/api/health") as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
             assert (await answer.json(content_type=None))["title"] == "Service Unavailable"
@@ -379,7 +380,7 @@ async def test_every_response_keeps_the_browser_safe(dist: Path, stack: Emulator
 
 
 def test_the_program_starts_and_ends_cleanly_and_names_a_missing_setting(tmp_path: Path):
-    port = free_port()
+    port = any_free_port()
     settings = {"BAROMETER_FRONT_DOOR_PORT": str(port), "BAROMETER_HTTP_API_URL": "http://127.0.0.1:9",
                 "BAROMETER_SOCKET_API_URL": "ws://127.0.0.1:9/live"}  # fmt: skip
     with program(["infra.local.front_door"], tmp_path / "log", settings) as process:

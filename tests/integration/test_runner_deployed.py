@@ -14,9 +14,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from infra.local.programs import any_free_port
 from infra.local.runner.errors import UnknownFunctionError
 from infra.local.runner.functions import DeployedFunctions
-from tests.integration.emulator import Emulator, emulator, free_port, program, wait_for
+from tests.integration.emulator import Emulator, emulator, program, wait_for
 from tests.integration.lambdas import eventually, lambda_client
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -80,7 +81,7 @@ async def test_a_changed_deployment_is_seen_at_sighup(stack: Emulator):
 
 
 async def test_sigterm_stops_every_function_and_ends_with_0(stack: Emulator):
-    port = free_port()
+    port = any_free_port()
     settings = {"BAROMETER_RUNNER_PORT": str(port), "BAROMETER_CLOUD_ENDPOINT": stack.cloud_url,
                 "BAROMETER_TASK_ROOT": str(stack.folder), "BAROMETER_RUNNER_STOP_SECONDS": "0.2"}  # fmt: skip
     with program(["infra.local.runner"], stack.folder / "second.log", settings) as second:
@@ -102,7 +103,7 @@ async def test_sigterm_stops_every_function_and_ends_with_0(stack: Emulator):
 
 
 async def test_functions_of_a_killed_runner_end_by_themselves(stack: Emulator):
-    port = free_port()
+    port = any_free_port()
     settings = {"BAROMETER_RUNNER_PORT": str(port), "BAROMETER_CLOUD_ENDPOINT": stack.cloud_url,
                 "BAROMETER_TASK_ROOT": str(stack.folder)}  # fmt: skip
     with program(["infra.local.runner"], stack.folder / "third.log", settings) as third:

@@ -9,8 +9,9 @@ import pytest
 
 from barometer.errors import SettingsError, UnavailableError
 from barometer.settings import Settings, load
+from infra.local.programs import any_free_port
 from infra.poller.settings import PollerSettings
-from tests.integration.emulator import free_port, program, wait_for
+from tests.integration.emulator import program, wait_for
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -27,7 +28,7 @@ KEPT = {
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An emulated Secrets Manager that keeps ``KEPT``."""
-    folder, port = tmp_path_factory.mktemp("secrets"), free_port()
+    folder, port = tmp_path_factory.mktemp("secrets"), any_free_port()
     url = f"http://127.0.0.1:{port}"
     settings = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "TMPDIR": str(folder),
                 "SERVICES": "secretsmanager,sts", "SFTP_ENABLED": "0"}  # fmt: skip
@@ -119,11 +120,11 @@ def test_a_secret_that_is_none_is_named_by_its_variable_and_shown_nowhere(
 
 def test_a_secrets_manager_that_is_away_is_nobodys_fault(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("BAROMETER_REDIS_SECRET", "barometer/plain")
-    environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{any_free_port()}")
     with pytest.raises(UnavailableError, match="Secrets Manager does not answer"):
         load(Settings)
 
 
 def test_who_names_no_secret_asks_for_none(environment: pytest.MonkeyPatch) -> None:
-    environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
+    environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{any_free_port()}")
     assert load(Settings).redis_url.get_secret_value() == "rediss://cache.test:6380/0?socket_timeout=2"
