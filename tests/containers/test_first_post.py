@@ -4,30 +4,23 @@ It is given one by ``BAROMETER_SMOKE_URL`` and ``BAROMETER_SMOKE_KEY`` (`make lo
 them it starts one with docker compose.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.browser import chromium
 from tests.containers.conftest import Deployment
-from tests.e2e.test_dashboard import FLAGS
 
 pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    with sync_playwright() as play:
-        own = Path(play.chromium.executable_path)
-        found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-        if not own.exists() and found is None:
-            pytest.skip("no Chromium on this machine: install one, or run `scripts/browser`")
-        browser = play.chromium.launch(executable_path=None if own.exists() else found, args=FLAGS)
+    with chromium() as browser:
         yield browser.new_page(viewport={"width": 1440, "height": 1000})
-        browser.close()
 
 
 def test_a_first_post_is_scored_and_seen_at_every_address(deployment: Deployment, page: Page, artifacts: Path) -> None:
