@@ -90,7 +90,7 @@ def deploy(settings: CloudSettings) -> None:
     while not deployer.answers():
         if time.monotonic() > deadline:
             raise BarometerError(f"nothing answers at {endpoint} after {_LISTENS_SECONDS:.0f} s")
-        time.sleep(_TRY_AGAIN_SECONDS)
+        time.sleep(_TRY_AGAIN_SECONDS)  # between two looks, of which the deadline above bounds the number
     deployer.deploy(template, given(settings))
 
 
