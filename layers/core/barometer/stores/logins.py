@@ -5,7 +5,8 @@ before one, that takes no password but a token which the process signs with its 
 minutes and is looked at when a connection opens, so each connection gets one of its own; an open one stays open.
 
 RDS Proxy refuses the startup option ``options``, and gives a session that was told anything by ``SET`` to one client
-alone. So nothing is set there: the role has the timeouts and the time zone (``infra/aws/role.sql``).
+alone. So a pool sets nothing: the role has the timeouts and the time zone (``infra/aws/role.sql``). A command, which is
+alone on its connection anyway, sets its own.
 
 ``sslrootcert=system`` means the certificates that this machine trusts, with any scheme. The libpq in psycopg's wheel
 looks for them in a folder that no machine has, so it is given the file by name.
